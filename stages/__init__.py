@@ -1,0 +1,1 @@
+"""One script a stage of the pipeline, and the library that they share."""

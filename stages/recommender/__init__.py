@@ -1,0 +1,1 @@
+"""One free-text request in, a ranked list of movies out."""

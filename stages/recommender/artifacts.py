@@ -1,0 +1,245 @@
+"""Every file that passes between stages: where it lies, its schema, how it is written and read.
+
+A file appears under its name only when it is complete: it is written beside it and renamed. A
+Parquet file carries the name and version of its schema, so that a file of another version is
+told apart from a damaged one.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stages.recommender.errors import UserError
+
+REDIAL = Path("data/raw/redial")
+MOVIELENS = Path("data/raw/movielens")
+ENCODER = Path("data/encoder")
+MOVIES = Path("data/movies.parquet")
+COVERAGE = Path("metrics/coverage.json")
+EXAMPLES = Path("data/examples")
+FIGURES = EXAMPLES / "figures.json"
+TAGS = Path("data/tags")
+MODELS = Path("models")
+METRICS = Path("metrics")
+HISTORY = METRICS / "history"
+CACHE = Path(".cache")
+
+_SCHEMA_KEY = b"recommender.schema"
+
+
+def _schema(name: str, fields: list[tuple[str, pa.DataType, bool]]) -> pa.Schema:
+    """Fields as (name, type, whether null is allowed)."""
+    return pa.schema(
+        [pa.field(field, kind, nullable) for field, kind, nullable in fields],
+        metadata={_SCHEMA_KEY: name.encode()},
+    )
+
+
+_ANSWERS = pa.list_(
+    pa.struct(
+        [
+            ("movie_id", pa.int64()),
+            ("suggested", pa.int8()),
+            ("seen", pa.int8()),
+            ("liked", pa.int8()),
+        ]
+    )
+)
+
+DIALOGUE_SCHEMA = _schema(
+    "dialogues/1",
+    [
+        ("conversation_id", pa.int64(), False),
+        ("initiator_id", pa.int64(), False),
+        ("respondent_id", pa.int64(), False),
+        # in the order in which they were sent
+        ("messages", pa.list_(pa.struct([("sender_id", pa.int64()), ("text", pa.string())])), False),
+        # the movies listed for the dialogue, name as given; null where none was given
+        ("movies", pa.list_(pa.struct([("movie_id", pa.int64()), ("name", pa.string())])), False),
+        # ReDial's forms, filled in after the dialogue; answers are null where unknown
+        ("initiator_answers", _ANSWERS, False),
+        ("respondent_answers", _ANSWERS, False),
+    ],
+)
+"""A dialogue; ``data/raw/redial/{train,test}.parquet``."""
+
+MOVIELENS_MOVIE_SCHEMA = _schema(
+    "movielens-movies/1",
+    [
+        ("movie_id", pa.int64(), False),
+        ("title", pa.string(), False),
+        ("genres", pa.list_(pa.string()), False),
+    ],
+)
+"""A MovieLens movie, title as given; ``data/raw/movielens/movies.parquet``."""
+
+MOVIELENS_TAG_SCHEMA = _schema(
+    "movielens-tags/1", [("movie_id", pa.int64(), False), ("tag", pa.string(), False)]
+)
+"""A tag that a user gave a movie; ``data/raw/movielens/tags.parquet``."""
+
+MOVIELENS_LINK_SCHEMA = _schema(
+    "movielens-links/1",
+    [
+        ("movie_id", pa.int64(), False),
+        ("imdb_id", pa.string(), True),
+        ("tmdb_id", pa.int64(), True),
+    ],
+)
+"""A movie's ids elsewhere, empty where the archive has none; ``data/raw/movielens/links.parquet``."""
+
+MOVIE_SCHEMA = _schema(
+    "movies/1",
+    [
+        # 0, 1, ... in the order of the ReDial ids: the row's place in every score vector
+        ("index", pa.int32(), False),
+        ("redial_id", pa.int64(), False),
+        # without year, stray spaces and URL escapes; null where ReDial gives no name
+        ("title", pa.string(), True),
+        ("year", pa.int16(), True),
+        ("movielens_id", pa.int64(), True),
+        # which rule joined it, `none` where no rule did
+        ("match", pa.string(), False),
+        # MovieLens' title and genres, null and empty where not joined
+        ("movielens_title", pa.string(), True),
+        ("genres", pa.list_(pa.string()), False),
+    ],
+)
+"""A movie of the catalogue; ``data/movies.parquet``."""
+
+EXAMPLE_SCHEMA = _schema(
+    "examples/1",
+    [
+        ("conversation_id", pa.int64(), False),
+        # the message at which the request ends; -1 where it is the whole dialogue
+        ("turn", pa.int32(), False),
+        ("text", pa.string(), False),
+        ("input_ids", pa.list_(pa.int32()), False),
+        # catalogue indices that the seeker mentions, in order, repeats kept
+        ("mentions", pa.list_(pa.int32()), False),
+        # distinct catalogue indices that the recommender mentions, ascending
+        ("labels", pa.list_(pa.int32()), False),
+    ],
+)
+"""A request with its labels; ``data/examples/<reading>/{train,validation,test}.parquet``."""
+
+TAG_EXAMPLE_SCHEMA = _schema(
+    "tag-examples/1",
+    [
+        ("movie", pa.int32(), False),
+        ("tag", pa.string(), False),
+        ("input_ids", pa.list_(pa.int32()), False),
+    ],
+)
+"""A tag with the catalogue index of its movie; ``data/tags/{train,held_out}.parquet``."""
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A path beside ``path`` to write to, renamed to ``path`` when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """An empty folder beside ``path`` to fill, put in the place of ``path`` when all went well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    try:
+        yield partial
+        if path.exists():
+            shutil.rmtree(path)
+        os.replace(partial, path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_table(path: Path, table: pa.Table, schema: pa.Schema) -> None:
+    """Write a table as Parquet, cast to its schema.
+
+    Raises:
+        pyarrow.ArrowInvalid: The table does not fit the schema.
+    """
+    fitted = table.select(schema.names).cast(schema)
+    for field in schema:
+        if not field.nullable and fitted.column(field.name).null_count:
+            raise pa.ArrowInvalid(f"{path}: null in column {field.name}")
+    with atomic_file(path) as partial:
+        pq.write_table(fitted, partial, compression="zstd")
+
+
+def read_table(path: Path, schema: pa.Schema, made_by: str) -> pa.Table:
+    """Read a Parquet file that :func:`write_table` wrote.
+
+    Args:
+        path: The file.
+        schema: The schema it must have.
+        made_by: The stage that writes it, to name it where the file is not as it should be.
+
+    Raises:
+        UserError: The file is missing, damaged, or of another schema.
+    """
+    remedy = f"make it again with: dvc repro -f -s {made_by}"
+    try:
+        found = pq.read_schema(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; make it with: dvc repro {made_by}") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        problem = str(error).splitlines()[0].rstrip(".")
+        raise UserError(f"{path} is no whole Parquet file ({problem}); {remedy}") from None
+    version = (found.metadata or {}).get(_SCHEMA_KEY, b"no known schema").decode()
+    wanted = schema.metadata[_SCHEMA_KEY].decode()
+    if version != wanted:
+        raise UserError(f"{path} has {version}, but {wanted} is needed; {remedy}")
+    for field in schema:
+        if field.name not in found.names:
+            raise UserError(f"{path} has no column {field.name}; {remedy}")
+        if found.field(field.name).type != field.type:
+            raise UserError(
+                f"{path}: column {field.name} is {found.field(field.name).type}, "
+                f"but {field.type} is needed; {remedy}"
+            )
+    return pq.read_table(path, memory_map=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON, indented, with a newline at the end."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_text(path, text)
+
+
+def read_json(path: Path, made_by: str) -> Any:
+    """Read JSON that :func:`write_json` wrote.
+
+    Raises:
+        UserError: The file is missing or no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; make it with: dvc repro {made_by}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path} is no whole JSON ({error}); make it again with: dvc repro -f -s {made_by}"
+        ) from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text as UTF-8 with LF line ends on every system."""
+    with atomic_file(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,269 @@
+"""The parameters in ``params.yaml``, typed and checked; nothing else reads that file.
+
+Sections stand in the file's order. Each stage takes the sections it needs from
+:func:`load_params`; ``dvc.yaml`` names the same sections under the stage's ``params``.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from stages.recommender.errors import UserError
+
+PARAMS_FILE = Path("params.yaml")
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+Name = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Section(BaseModel):
+    """A part of ``params.yaml``: no unknown keys, no silent conversion of types."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
+
+
+class Hub(Section):
+    """A repository on the Hugging Face hub at one commit."""
+
+    repository: Name
+    revision: Revision
+
+
+class Archive(Section):
+    """A zip archive."""
+
+    location: Name
+    """URL (http, https) or local path."""
+    sha256: Sha256 | None
+    """Checked before the archive is opened; ``None``: not checked."""
+
+
+class Redial(Section):
+    """Where the ReDial dialogues come from."""
+
+    source: Literal["hub", "zip", "sample"]
+    hub: Hub
+    zip: Archive
+
+
+class MovieLens(Section):
+    """Where the MovieLens movies and tags come from."""
+
+    source: Literal["zip", "sample"]
+    zip: Archive
+
+
+class Sample(Section):
+    """Size and seed of the corpus that the project makes."""
+
+    seed: Seed
+    movies: Annotated[int, Field(ge=20)]
+    train_dialogues: Annotated[int, Field(ge=20)]
+    test_dialogues: Annotated[int, Field(ge=5)]
+
+
+class Encoder(Section):
+    """Where the sentence encoder's files come from."""
+
+    source: Literal["hub", "package", "folder"]
+    hub: Hub
+    package: Name
+    """Import name of an installed package that carries the files."""
+    folder: str | None
+    sha256: dict[str, Sha256 | None]
+    """The files to take, each with its checksum; ``None``: recorded, not checked."""
+
+    @model_validator(mode="after")
+    def _folder_is_named(self) -> "Encoder":
+        if self.source == "folder" and not self.folder:
+            raise ValueError("encoder.source is folder, so encoder.folder must name one")
+        return self
+
+
+class MovieMap(Section):
+    """How ReDial's movies are joined to MovieLens."""
+
+    join: Literal["title", "id"]
+    fuzzy_threshold: Annotated[float, Field(ge=0, le=100)]
+    """Least similarity of two titles of one year, 0 to 100."""
+
+
+class Dialogues(Section):
+    """How dialogues become examples."""
+
+    protocol: Literal["corrected", "notebook"]
+    text_form: Literal["masked", "ids", "titles"]
+    split: Literal["official", "paper"]
+    test_fraction: Fraction
+    validation_fraction: Fraction
+    split_seed: Seed
+    max_tokens: Annotated[int, Field(ge=8, le=512)]
+
+
+class Tags(Section):
+    """How MovieLens tags become examples."""
+
+    max_per_movie: Count
+    min_characters: Count
+    held_out_fraction: Fraction
+    seed: Seed
+    max_tokens: Annotated[int, Field(ge=4, le=512)]
+
+
+class Mentions(Section):
+    """The network that reads the movies a seeker mentions."""
+
+    max: Count
+    embedding_size: Count
+    hidden_size: Count
+    reads_padding: bool
+
+
+class Model(Section):
+    """What every model is made of."""
+
+    pooling: Literal["mean", "cls"]
+    hidden_size: Count
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    mentions: Mentions
+
+
+class Focal(Section):
+    """Focal loss (Lin et al. 2017)."""
+
+    enabled: bool
+    alpha: Positive
+    gamma: NotNegative
+
+
+class Loss(Section):
+    """The weighted trainer's loss."""
+
+    pos_weight: Positive | Literal["auto"]
+    """Weight of a positive label; ``auto``: movies over mean labels an example."""
+    tag_weight: NotNegative
+    focal: Focal
+
+
+class Training(Section):
+    """The optimisation."""
+
+    trainable_layers: Annotated[int, Field(ge=1)] | Literal["all", "none"]
+    """Which of the encoder's layers learn: all, none, or the last n."""
+    encoder_learning_rate: Positive
+    head_learning_rate: Positive
+    epochs: Count
+    dialogue_batch: Count
+    tag_batch: Count
+    warmup_fraction: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: NotNegative
+    max_gradient_norm: Positive
+    seed: Seed
+
+
+class Evaluation(Section):
+    """Scoring."""
+
+    batch: Count
+
+
+class Compute(Section):
+    """The machine."""
+
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
+    threads: Count
+    precision: Literal["auto", "float32", "bfloat16"]
+
+
+class ModelEntry(Section):
+    """One model to train."""
+
+    trainer: Literal["original", "weighted"]
+    variant: Literal["baseline", "rnn", "multitask", "rnn-multitask"]
+    data: Name
+    """The input that DVC watches for this model beyond what all models read."""
+    watches: Annotated[list[Name], Field(min_length=3, max_length=3)]
+    """The parameters that DVC watches for this model's loss."""
+
+
+class Params(Section):
+    """All of ``params.yaml``."""
+
+    redial: Redial
+    movielens: MovieLens
+    sample: Sample
+    encoder: Encoder
+    movie_map: MovieMap
+    dialogues: Dialogues
+    tags: Tags
+    model: Model
+    loss: Loss
+    training: Training
+    evaluation: Evaluation
+    compute: Compute
+    models: dict[str, ModelEntry]
+
+    @model_validator(mode="after")
+    def _models_are_named_after_their_parts(self) -> "Params":
+        for name, entry in self.models.items():
+            if name != f"{entry.trainer}-{entry.variant}":
+                raise ValueError(
+                    f"models.{name} must be called {entry.trainer}-{entry.variant}, "
+                    "its trainer and its variant"
+                )
+        return self
+
+
+def load_params(path: Path = PARAMS_FILE) -> Params:
+    """Read and check the parameters.
+
+    Args:
+        path: A YAML 1.2 file.
+
+    Raises:
+        UserError: The file is missing or no YAML, or a key is unknown, missing, of the wrong
+            type or out of range.
+    """
+    try:
+        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"no {path} here; run from the root of the project, where it lies"
+        ) from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        problem = " ".join(str(error).split())
+        raise UserError(f"{path} is no readable YAML: {problem}; mend it there") from None
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"{path}: {_first_problem(error)}") from None
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    # union members and their tags are pydantic's, not the user's keys
+    keys = [str(part) for part in problem["loc"]]
+    known = [key for key in keys if "[" not in key and key not in {"int", "float", "str"}]
+    key = ".".join(known)
+    given = problem["input"]
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"{key} is no parameter; remove it or mend its spelling"
+        case "missing":
+            return f"{key} is missing; add it"
+        case "value_error":
+            return problem["msg"].removeprefix("Value error, ")
+        case _:
+            message = problem["msg"].removeprefix("Input ")
+            return f"{key} is {given!r} ({type(given).__name__}) but {message}; change it"
