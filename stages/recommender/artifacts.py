@@ -29,6 +29,7 @@ TAGS = Path("data/tags")
 MODELS = Path("models")
 METRICS = Path("metrics")
 HISTORY = METRICS / "history"
+RANKINGS = Path("data/rankings")
 CACHE = Path(".cache")
 
 _SCHEMA_KEY = b"recommender.schema"
@@ -60,7 +61,11 @@ DIALOGUE_SCHEMA = _schema(
         ("initiator_id", pa.int64(), False),
         ("respondent_id", pa.int64(), False),
         # in the order in which they were sent
-        ("messages", pa.list_(pa.struct([("sender_id", pa.int64()), ("text", pa.string())])), False),
+        (
+            "messages",
+            pa.list_(pa.struct([("sender_id", pa.int64()), ("text", pa.string())])),
+            False,
+        ),
         # the movies listed for the dialogue, name as given; null where none was given
         ("movies", pa.list_(pa.struct([("movie_id", pa.int64()), ("name", pa.string())])), False),
         # ReDial's forms, filled in after the dialogue; answers are null where unknown
@@ -93,7 +98,7 @@ MOVIELENS_LINK_SCHEMA = _schema(
         ("tmdb_id", pa.int64(), True),
     ],
 )
-"""A movie's ids elsewhere, empty where the archive has none; ``data/raw/movielens/links.parquet``."""
+"""A movie's ids elsewhere; no rows where the archive has none; ``data/raw/movielens/links.parquet``."""
 
 MOVIE_SCHEMA = _schema(
     "movies/1",
@@ -120,15 +125,32 @@ EXAMPLE_SCHEMA = _schema(
         ("conversation_id", pa.int64(), False),
         # the message at which the request ends; -1 where it is the whole dialogue
         ("turn", pa.int32(), False),
+        # its part in the paper's random split of the training file, null for the test file
+        ("paper_split", pa.string(), True),
         ("text", pa.string(), False),
         ("input_ids", pa.list_(pa.int32()), False),
-        # catalogue indices that the seeker mentions, in order, repeats kept
+        # catalogue indices that the text mentions, in order, repeats kept
         ("mentions", pa.list_(pa.int32()), False),
         # distinct catalogue indices that the recommender mentions, ascending
         ("labels", pa.list_(pa.int32()), False),
     ],
 )
 """A request with its labels; ``data/examples/<reading>/{train,validation,test}.parquet``."""
+
+RANKING_SCHEMA = _schema(
+    "rankings/1",
+    [
+        # which reading of the test dialogues was scored
+        ("reading", pa.string(), False),
+        ("conversation_id", pa.int64(), False),
+        ("turn", pa.int32(), False),
+        ("mentions", pa.list_(pa.int32()), False),
+        ("labels", pa.list_(pa.int32()), False),
+        # the catalogue indices of the best 100 movies, best first
+        ("ranking", pa.list_(pa.int32()), False),
+    ],
+)
+"""What a model answers a test example; ``data/rankings/<model>.parquet``."""
 
 TAG_EXAMPLE_SCHEMA = _schema(
     "tag-examples/1",
@@ -148,7 +170,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
-        os.replace(partial, path)
+        partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -164,7 +186,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         yield partial
         if path.exists():
             shutil.rmtree(path)
-        os.replace(partial, path)
+        partial.replace(path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -1,0 +1,1 @@
+"""Raw dialogues turned into examples: roles, text forms, readings, splits, tokens."""

@@ -1,0 +1,101 @@
+"""A sentence encoder: token ids in, one vector a text out."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModel
+
+from stages.recommender.errors import UserError
+from stages.recommender.modeling.ragged import Ragged
+
+CHUNK_TOKENS = 2_048
+"""Most tokens, padding included, that go through the encoder at once on a CPU."""
+
+
+class SentenceEncoder(nn.Module):
+    """BERT-like encoder with pooling (Reimers and Gurevych 2019, Sentence-BERT).
+
+    A batch is sorted by length and cut into chunks of about :data:`CHUNK_TOKENS`, so that a text
+    is padded only to its neighbours' length; the vectors come back in the batch's own order, and
+    a loss over them is that of the whole batch.
+
+    Args:
+        folder: Hugging Face model folder with ``config.json`` and ``model.safetensors``.
+        pooling: ``mean`` over the attention mask, or ``cls``, the first token.
+        trainable_layers: ``all``, ``none``, or how many of the last layers learn.
+
+    Raises:
+        UserError: The folder cannot be loaded, or has fewer layers than are to learn.
+    """
+
+    def __init__(self, folder: Path, pooling: str, trainable_layers: int | str) -> None:
+        super().__init__()
+        try:
+            self.transformer = AutoModel.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            problem = str(error).splitlines()[0]
+            raise UserError(
+                f"{folder} holds no encoder that can be loaded ({problem}); make it again with: "
+                "dvc repro -f -s download_encoder"
+            ) from None
+        # a pooler of BERT's own is not part of any model here
+        self.transformer.pooler = None
+        self.pooling = pooling
+        self.width: int = self.transformer.config.hidden_size
+        self._freeze(trainable_layers)
+
+    def _freeze(self, trainable_layers: int | str) -> None:
+        layers = self.transformer.encoder.layer
+        if isinstance(trainable_layers, int):
+            if trainable_layers > len(layers):
+                raise UserError(
+                    f"training.trainable_layers is {trainable_layers}, but the encoder has "
+                    f"{len(layers)} layers; use a smaller number or all"
+                )
+            self.requires_grad_(False)
+            layers[len(layers) - trainable_layers :].requires_grad_(True)
+        else:
+            self.requires_grad_(trainable_layers == "all")
+
+    def forward(self, tokens: Ragged) -> Tensor:
+        """Encode texts.
+
+        Args:
+            tokens: Input ids, one sequence a text.
+
+        Returns:
+            (texts, width) float32
+        """
+        order = torch.argsort(tokens.lengths, stable=True)
+        vectors = [self._encode(tokens.take(rows)) for rows in self._chunks(tokens, order)]
+        return torch.cat(vectors)[torch.argsort(order).to(tokens.values.device)]
+
+    def _chunks(self, tokens: Ragged, order: Tensor) -> Iterator[Tensor]:
+        if tokens.values.is_cuda:  # a GPU would rather have one large batch than little padding
+            yield order
+            return
+        start = 0
+        lengths = tokens.lengths[order].tolist()
+        for end in range(1, len(order) + 1):
+            # sorted, so that the next text would be the longest of the chunk
+            if end == len(order) or (end + 1 - start) * lengths[end] > CHUNK_TOKENS:
+                yield order[start:end]
+                start = end
+
+    def _encode(self, tokens: Ragged) -> Tensor:
+        ids = tokens.padded(0)  # (texts, longest)
+        places = torch.arange(ids.shape[1], device=ids.device)
+        lengths = tokens.lengths.to(ids.device)
+        mask = places < lengths[:, None]  # (texts, longest)
+        even = bool((tokens.lengths == ids.shape[1]).all())
+        hidden = self.transformer(
+            input_ids=ids, attention_mask=None if even else mask.long()
+        ).last_hidden_state  # (texts, longest, width)
+        if self.pooling == "cls":
+            return hidden[:, 0].float()
+        summed = (hidden.float() * mask[..., None]).sum(1)  # (texts, width)
+        return summed / lengths[:, None]

@@ -1,0 +1,82 @@
+"""MovieLens tags turned into examples: from a tag, predict its movie."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stages.recommender.artifacts import TAG_EXAMPLE_SCHEMA
+from stages.recommender.errors import UserError
+from stages.recommender.params import Tags
+from stages.recommender.tokens import input_ids, load_tokenizer
+
+TRAIN, HELD_OUT = "train", "held_out"
+
+
+def tag_examples(
+    tags: pa.Table, movies: pa.Table, encoder: Path, params: Tags
+) -> dict[str, pa.Table]:
+    """Select, shuffle and split the tags of the catalogue's movies, and tokenize them.
+
+    A movie's first ``max_per_movie`` tags are taken, in the archive's order. Where several
+    catalogue movies are the same MovieLens movie, each gets its tags.
+
+    Args:
+        tags: Of ``artifacts.MOVIELENS_TAG_SCHEMA``.
+        movies: The catalogue, of ``artifacts.MOVIE_SCHEMA``.
+        encoder: Folder with the encoder's files.
+        params: Which tags count, and how they are split.
+
+    Returns:
+        Tables of ``artifacts.TAG_EXAMPLE_SCHEMA`` by split, train and held-out.
+
+    Raises:
+        UserError: Fewer than two tags are left, so that there is nothing to split.
+    """
+    selected = _select(tags, movies, params)
+    if len(selected) < 2:
+        raise UserError(
+            f"only {len(selected)} tags belong to movies of the catalogue; use a MovieLens "
+            "archive with more tags, or a lower tags.min_characters"
+        )
+    order = np.random.default_rng(params.seed).permutation(len(selected))
+    held_out = max(1, round(params.held_out_fraction * len(selected)))
+    tokenizer = load_tokenizer(encoder, params.max_tokens, keeps="start")
+    parts = {TRAIN: order[held_out:], HELD_OUT: order[:held_out]}
+    return {
+        split: pa.table(
+            {
+                "movie": selected["movie"].to_numpy()[rows],
+                "tag": selected["tag"].iloc[rows].tolist(),
+                "input_ids": input_ids(tokenizer, selected["tag"].iloc[rows].tolist()),
+            },
+            schema=TAG_EXAMPLE_SCHEMA,
+        )
+        for split, rows in parts.items()
+    }
+
+
+def _select(tags: pa.Table, movies: pa.Table, params: Tags) -> pd.DataFrame:
+    # filtered in Arrow first: of two million tags, most belong to movies outside the catalogue
+    wanted = pc.unique(movies["movielens_id"].drop_null())
+    known = tags.filter(pc.is_in(tags["movie_id"], value_set=wanted))
+    trimmed = pc.utf8_trim_whitespace(known["tag"])
+    long_enough = pc.greater_equal(pc.utf8_length(trimmed), params.min_characters)
+    frame = pd.DataFrame(
+        {
+            "movielens_id": known["movie_id"].filter(long_enough).to_numpy(),
+            "tag": trimmed.filter(long_enough).to_pandas(),
+        }
+    )
+    frame = frame[frame.groupby("movielens_id").cumcount() < params.max_per_movie]
+    joined = movies.filter(pc.is_valid(movies["movielens_id"]))
+    catalogue = pd.DataFrame(
+        {
+            "movielens_id": joined["movielens_id"].to_numpy(),
+            "movie": joined["index"].to_numpy(),
+        }
+    )
+    pairs = frame.assign(position=np.arange(len(frame))).merge(catalogue, on="movielens_id")
+    return pairs.sort_values(["movie", "position"], ignore_index=True)[["movie", "tag"]]
