@@ -30,7 +30,11 @@ MODELS = Path("models")
 METRICS = Path("metrics")
 HISTORY = METRICS / "history"
 RANKINGS = Path("data/rankings")
-CACHE = Path(".cache")
+CACHE = Path(os.environ.get("DVC_ROOT", ".")) / ".cache"
+"""What can be computed again but need not be: downloads, sentence vectors, unfinished trainings.
+
+DVC names the repository in ``DVC_ROOT``, so that experiments in folders of their own share it.
+"""
 
 _SCHEMA_KEY = b"recommender.schema"
 
@@ -98,7 +102,7 @@ MOVIELENS_LINK_SCHEMA = _schema(
         ("tmdb_id", pa.int64(), True),
     ],
 )
-"""A movie's ids elsewhere; no rows where the archive has none; ``data/raw/movielens/links.parquet``."""
+"""A movie's ids elsewhere, no rows where the archive has none; ``data/raw/movielens``."""
 
 MOVIE_SCHEMA = _schema(
     "movies/1",

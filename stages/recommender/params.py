@@ -73,6 +73,14 @@ class Sample(Section):
     test_dialogues: Annotated[int, Field(ge=5)]
 
 
+class EncoderFile(Section):
+    """A file of the encoder's folder."""
+
+    name: Name
+    sha256: Sha256 | None
+    """``None``: recorded, not checked."""
+
+
 class Encoder(Section):
     """Where the sentence encoder's files come from."""
 
@@ -81,8 +89,13 @@ class Encoder(Section):
     package: Name
     """Import name of an installed package that carries the files."""
     folder: str | None
-    sha256: dict[str, Sha256 | None]
-    """The files to take, each with its checksum; ``None``: recorded, not checked."""
+    files: Annotated[list[EncoderFile], Field(min_length=1)]
+    """The files to take."""
+
+    @property
+    def sha256(self) -> dict[str, str | None]:
+        """Checksum by file name, ``None`` where it is only recorded."""
+        return {file.name: file.sha256 for file in self.files}
 
     @model_validator(mode="after")
     def _folder_is_named(self) -> "Encoder":
@@ -176,6 +189,8 @@ class Evaluation(Section):
     """Scoring."""
 
     batch: Count
+    readings: list[Literal["before", "turn", "paper-split"]]
+    """How the test dialogues are read beside ``whole``."""
 
 
 class Compute(Section):

@@ -92,7 +92,7 @@ class SentenceEncoder(nn.Module):
         lengths = tokens.lengths.to(ids.device)
         mask = places < lengths[:, None]  # (texts, longest)
         even = bool((tokens.lengths == ids.shape[1]).all())
-        hidden = self.transformer(
+        hidden: Tensor = self.transformer(
             input_ids=ids, attention_mask=None if even else mask.long()
         ).last_hidden_state  # (texts, longest, width)
         if self.pooling == "cls":

@@ -57,5 +57,5 @@ class MentionNetwork(nn.Module):
 
     @staticmethod
     def _final_states(states: Tensor) -> Tensor:
-        """(2 directions, n, hidden) → (n, 2 * hidden)"""
+        """(2 directions, n, hidden) → (n, 2 * hidden)."""
         return torch.cat([states[0], states[1]], dim=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,12 +33,19 @@ class Ragged:
         lengths = np.asarray(lists.value_lengths(), dtype=np.int64)
         return cls(torch.from_numpy(values), torch.from_numpy(lengths))
 
+    @classmethod
+    def concatenate(cls, parts: Sequence[Ragged]) -> Ragged:
+        """All parts' sequences, one part after the other."""
+        return cls(
+            torch.cat([part.values for part in parts]), torch.cat([part.lengths for part in parts])
+        )
+
     def __len__(self) -> int:
         return len(self.lengths)
 
     @property
     def offsets(self) -> Tensor:
-        """Where each sequence begins in ``values``. (n,) int64"""
+        """Where each sequence begins in ``values``. (n,) int64."""
         return torch.cumsum(self.lengths, 0) - self.lengths
 
     def take(self, rows: Tensor) -> Ragged:
@@ -63,11 +71,11 @@ class Ragged:
         return matrix
 
     def rows(self) -> Tensor:
-        """For each value, the sequence that it belongs to. (total,) int64"""
+        """For each value, the sequence that it belongs to. (total,) int64."""
         return torch.repeat_interleave(torch.arange(len(self)), self.lengths)
 
     def _columns(self) -> Tensor:
-        """For each value, its place in its sequence. (total,) int64"""
+        """For each value, its place in its sequence. (total,) int64."""
         return torch.arange(len(self.values)) - torch.repeat_interleave(self.offsets, self.lengths)
 
     def to(self, device: torch.device) -> Ragged:

@@ -1,0 +1,47 @@
+# `make run`: the whole pipeline on the sample corpus.  `make run CORPUS=redial`: the real thing.
+# PRESET names parameter sets of presets/, SET single values: make run CORPUS=redial
+# PRESET=frozen SET="redial.source=zip redial.zip.location=redial_dataset.zip"
+
+PYTHON ?= python3.11
+CORPUS ?= sample
+PRESET ?=
+SET ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PRESETS := $(if $(filter sample,$(CORPUS)),sample) $(PRESET)
+
+.PHONY: run test check lint lock clean
+.DEFAULT_GOAL := run
+
+# made again when the lock changes; the stamp is written last, so that a broken install is retried
+$(VENV)/.installed: requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	touch $@
+
+run: $(VENV)/.installed
+	$(BIN)/python -m stages.recommender.workspace $(CORPUS) $(addprefix --preset ,$(PRESETS)) $(addprefix --set ,$(SET))
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest
+
+# two clones give the same bytes, a repeat runs nothing, one parameter reruns its share
+check: $(VENV)/.installed
+	$(BIN)/python tests/check_reproducibility.py
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# the lock is what a new environment holds after installing what pyproject.toml asks for
+lock:
+	rm -rf $(VENV)-lock
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/pip install --quiet --disable-pip-version-check -r requirements.in
+	$(VENV)-lock/bin/pip freeze --exclude-editable > requirements.lock
+	rm -rf $(VENV)-lock
+
+clean:
+	rm -rf runs .cache

@@ -1,0 +1,102 @@
+"""A trained model as a folder: all that answering a request needs, and nothing to unpickle.
+
+=========================  ==================================================================
+``config.json``            :class:`ModelConfig`
+``recommender.safetensors``  mention network and heads
+``encoder/``               the sentence encoder, a Hugging Face model folder with its tokenizer
+``movies.parquet``         the catalogue, ``artifacts.MOVIE_SCHEMA``
+=========================  ==================================================================
+"""
+
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from stages.recommender import artifacts
+from stages.recommender.errors import UserError
+from stages.recommender.modeling.encoder import SentenceEncoder
+from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender
+from stages.recommender.params import Model
+
+CONFIG, WEIGHTS, ENCODER, MOVIES = (
+    "config.json",
+    "recommender.safetensors",
+    "encoder",
+    "movies.parquet",
+)
+
+
+class ModelConfig(BaseModel):
+    """What a model was made with."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    trainer: str
+    variant: str
+    movies: int
+    """Size of the catalogue."""
+    model: Model
+    text_form: str
+    """What stands in a request's text for a movie."""
+    max_tokens: int
+    """Of a request."""
+
+
+def save_model(
+    folder: Path,
+    config: ModelConfig,
+    model: OneShotRecommender,
+    encoder: SentenceEncoder,
+    encoder_files: Path,
+    catalogue: pa.Table,
+) -> None:
+    """Write a model's folder, whole or not at all.
+
+    Args:
+        folder: To write, in the place of what was there.
+        config: What the model was made with.
+        model: Its weights.
+        encoder: Its encoder; one whose layers were all frozen is copied as it came.
+        encoder_files: The folder that the encoder was loaded from.
+        catalogue: Of ``artifacts.MOVIE_SCHEMA``.
+    """
+    with artifacts.atomic_folder(folder) as partial:
+        artifacts.write_json(partial / CONFIG, config.model_dump())
+        save_file({k: v.cpu() for k, v in model.state_dict().items()}, partial / WEIGHTS)
+        shutil.copytree(encoder_files, partial / ENCODER)
+        if any(parameter.requires_grad for parameter in encoder.parameters()):
+            weights = {k: v.cpu() for k, v in encoder.transformer.state_dict().items()}
+            save_file(weights, partial / ENCODER / "model.safetensors", {"format": "pt"})
+            (partial / ENCODER / "manifest.json").unlink(missing_ok=True)
+        artifacts.write_table(partial / MOVIES, catalogue, artifacts.MOVIE_SCHEMA)
+
+
+def load_model(folder: Path) -> tuple[ModelConfig, OneShotRecommender, SentenceEncoder, pa.Table]:
+    """Read a model's folder; both networks in evaluation mode, on the CPU.
+
+    Raises:
+        UserError: The folder is missing, not whole, or of another shape than its configuration.
+    """
+    remedy = f"train it again with: dvc repro -f -s train@{folder.name}"
+    try:
+        config = ModelConfig.model_validate_json((folder / CONFIG).read_text(encoding="utf-8"))
+        weights = load_file(folder / WEIGHTS)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{error.filename or folder} is missing; train it with: dvc repro train@{folder.name}"
+        ) from None
+    except (ValidationError, SafetensorError, UnicodeDecodeError) as error:
+        problem = str(error).splitlines()[0]
+        raise UserError(f"{folder} holds no whole model ({problem}); {remedy}") from None
+    encoder = SentenceEncoder(folder / ENCODER, config.model.pooling, trainable_layers="none")
+    model = OneShotRecommender(VARIANTS[config.variant], encoder.width, config.movies, config.model)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError:
+        raise UserError(f"{folder / WEIGHTS} does not fit {CONFIG} beside it; {remedy}") from None
+    movies = artifacts.read_table(folder / MOVIES, artifacts.MOVIE_SCHEMA, f"train@{folder.name}")
+    return config, model.eval(), encoder.eval(), movies

@@ -1,0 +1,1 @@
+"""Models trained: batches, the loop, checkpoints, determinism, scoring."""

@@ -1,0 +1,165 @@
+"""Examples as tensors, and the order in which training reads them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from stages.recommender.modeling.ragged import Ragged
+
+_DIALOGUE_STREAM, _TAG_STREAM = 1, 2
+
+
+@dataclass(frozen=True)
+class DialogueExamples:
+    """Requests with their labels.
+
+    Attributes:
+        tokens: Input ids of each request.
+        mentions: Catalogue indices that each request mentions.
+        labels: Catalogue indices to predict.
+        vectors: Sentence vectors where the encoder is frozen. (requests, width)
+    """
+
+    tokens: Ragged
+    mentions: Ragged
+    labels: Ragged
+    vectors: Tensor | None = None
+
+    @classmethod
+    def from_table(cls, table: pa.Table) -> DialogueExamples:
+        """From a table of ``artifacts.EXAMPLE_SCHEMA``."""
+        columns = (table["input_ids"], table["mentions"], table["labels"])
+        return cls(*(Ragged.from_column(column) for column in columns))
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[DialogueExamples]) -> DialogueExamples:
+        """All parts' examples, one part after the other."""
+        vectors = [part.vectors for part in parts if part.vectors is not None]
+        return cls(
+            Ragged.concatenate([part.tokens for part in parts]),
+            Ragged.concatenate([part.mentions for part in parts]),
+            Ragged.concatenate([part.labels for part in parts]),
+            torch.cat(vectors) if vectors else None,
+        )
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def take(self, rows: Tensor) -> DialogueExamples:
+        """The examples at ``rows`` (m,), in that order."""
+        return DialogueExamples(
+            self.tokens.take(rows),
+            self.mentions.take(rows),
+            self.labels.take(rows),
+            None if self.vectors is None else self.vectors[rows.to(self.vectors.device)],
+        )
+
+    def to(self, device: torch.device) -> DialogueExamples:
+        """With all values on a device."""
+        return DialogueExamples(
+            self.tokens.to(device),
+            self.mentions.to(device),
+            self.labels.to(device),
+            None if self.vectors is None else self.vectors.to(device),
+        )
+
+    def digest(self) -> str:
+        """Of tokens, mentions and labels: tells these examples from any others."""
+        parts = (self.tokens, self.mentions, self.labels)
+        return _digest(*(tensor for part in parts for tensor in (part.lengths, part.values)))
+
+    def with_vectors(self, vectors: Tensor) -> DialogueExamples:
+        """With the sentence vectors of a frozen encoder."""
+        return replace(self, vectors=vectors)
+
+
+@dataclass(frozen=True)
+class TagExamples:
+    """Tags with their movies.
+
+    Attributes:
+        tokens: Input ids of each tag.
+        movies: Catalogue index of each tag's movie. (tags,)
+        vectors: Sentence vectors where the encoder is frozen. (tags, width)
+    """
+
+    tokens: Ragged
+    movies: Tensor
+    vectors: Tensor | None = None
+
+    @classmethod
+    def from_table(cls, table: pa.Table) -> TagExamples:
+        """From a table of ``artifacts.TAG_EXAMPLE_SCHEMA``."""
+        movies = torch.from_numpy(table["movie"].to_numpy().astype(np.int64))
+        return cls(Ragged.from_column(table["input_ids"]), movies)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def take(self, rows: Tensor) -> TagExamples:
+        """The examples at ``rows`` (m,), in that order."""
+        return TagExamples(
+            self.tokens.take(rows),
+            self.movies[rows.to(self.movies.device)],
+            None if self.vectors is None else self.vectors[rows.to(self.vectors.device)],
+        )
+
+    def to(self, device: torch.device) -> TagExamples:
+        """With all values on a device."""
+        vectors = None if self.vectors is None else self.vectors.to(device)
+        return TagExamples(self.tokens.to(device), self.movies.to(device), vectors)
+
+    def digest(self) -> str:
+        """Of tokens and movies: tells these examples from any others."""
+        return _digest(self.tokens.lengths, self.tokens.values, self.movies)
+
+    def with_vectors(self, vectors: Tensor) -> TagExamples:
+        """With the sentence vectors of a frozen encoder."""
+        return replace(self, vectors=vectors)
+
+
+def _digest(*tensors: Tensor) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(len(tensor).to_bytes(8, "little"))
+        digest.update(tensor.cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def dialogue_batches(count: int, size: int, seed: int, epoch: int) -> list[Tensor]:
+    """The rows of each batch of an epoch, shuffled; the last batch may be smaller.
+
+    Args:
+        count: Examples.
+        size: Of a batch.
+        seed: Of the training.
+        epoch: From 0.
+    """
+    order = np.random.default_rng([seed, _DIALOGUE_STREAM, epoch]).permutation(count)
+    return list(torch.from_numpy(order).split(size))
+
+
+def tag_batches(count: int, size: int, seed: int, first: int) -> Iterator[Tensor]:
+    """The rows of tag batch ``first`` and all after it, without end.
+
+    When the tags run out they are shuffled anew and start again.
+
+    Args:
+        count: Examples.
+        size: Of a batch.
+        seed: Of the training.
+        first: Number of the first batch, over all epochs, from 0.
+    """
+    batches_a_pass = -(-count // size)
+    tag_pass, skipped = divmod(first, batches_a_pass)
+    while True:
+        order = np.random.default_rng([seed, _TAG_STREAM, tag_pass]).permutation(count)
+        yield from torch.from_numpy(order).split(size)[skipped:]
+        tag_pass, skipped = tag_pass + 1, 0

@@ -1,0 +1,112 @@
+"""The state of a training on disk, so that a kill at any moment loses minutes at most.
+
+A checkpoint is one safetensors file (tensors, and the rest as JSON in its metadata): it is whole
+or not there, and reading it runs no code.
+"""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from stages.recommender.artifacts import atomic_file
+
+
+@dataclass
+class Progress:
+    """How far a training is.
+
+    Attributes:
+        step: Optimizer steps done, over all epochs.
+        history: One row a finished epoch.
+        best_epoch: Of the kept weights, from 1; 0 before the first evaluation.
+        best_score: Its validation nDCG@10.
+        sums: Of this epoch's steps so far: the dialogues' loss and the tags' loss.
+    """
+
+    step: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_score: float = -1.0
+    sums: list[float] = field(default_factory=lambda: [0.0, 0.0])
+
+
+class Checkpoints:
+    """The folder of one training, named after all that its result depends on.
+
+    Args:
+        folder: Of this training alone.
+        parameters: The tensors that learn, by name.
+    """
+
+    def __init__(self, folder: Path, parameters: dict[str, nn.Parameter]) -> None:
+        self.folder = folder
+        self.parameters = parameters
+        self._state = folder / "state.safetensors"
+        self._best = folder / "best.safetensors"
+
+    def save(self, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+        """Keep weights, optimizer and progress, in the place of what was kept before."""
+        tensors = {f"weight.{name}": p.detach() for name, p in self.parameters.items()}
+        for name, parameter in self.parameters.items():
+            for key, value in optimizer.state[parameter].items():
+                tensors[f"optimizer.{key}.{name}"] = value
+        _save(self._state, tensors, {"progress": json.dumps(asdict(progress))})
+
+    def restore(self, optimizer: torch.optim.Optimizer) -> Progress:
+        """Put back what :meth:`save` kept; a new :class:`Progress` where there is nothing."""
+        kept = _load(self._state)
+        if kept is None:
+            return Progress()
+        tensors, metadata = kept
+        self._set_weights(tensors, "weight.")
+        for key, value in tensors.items():
+            kind, _, rest = key.partition(".")
+            if kind == "optimizer":
+                entry, _, name = rest.partition(".")
+                parameter = self.parameters[name]
+                optimizer.state[parameter][entry] = value.to(parameter.device)
+        return Progress(**json.loads(metadata["progress"]))
+
+    def save_best(self) -> None:
+        """Keep the weights as the best so far."""
+        _save(self._best, {name: p.detach() for name, p in self.parameters.items()}, {})
+
+    def restore_best(self) -> None:
+        """Put the best weights back.
+
+        Raises:
+            FileNotFoundError: None were kept.
+        """
+        kept = _load(self._best)
+        if kept is None:
+            raise FileNotFoundError(self._best)
+        self._set_weights(kept[0], "")
+
+    def remove(self) -> None:
+        """Forget this training."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _set_weights(self, tensors: dict[str, Tensor], prefix: str) -> None:
+        with torch.no_grad():
+            for name, parameter in self.parameters.items():
+                parameter.copy_(tensors[prefix + name])
+
+
+def _save(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    with atomic_file(path) as partial:
+        save_file({key: t.cpu().contiguous() for key, t in tensors.items()}, partial, metadata)
+
+
+def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (FileNotFoundError, SafetensorError):
+        return None

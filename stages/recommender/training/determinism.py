@@ -1,0 +1,72 @@
+"""The same bytes from the same run: device, threads, kernels, seeds."""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from stages.recommender.errors import UserError
+from stages.recommender.params import Compute
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a run computes on."""
+
+    device: torch.device
+    threads: int
+    precision: torch.dtype
+
+    def autocast(self) -> torch.autocast:
+        """The context in which models compute: mixed precision where ``precision`` is bfloat16."""
+        enabled = self.precision is torch.bfloat16
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
+
+    def __str__(self) -> str:
+        """All that the last digits depend on, so that what is cached for one is not read by another."""
+        kind = "cpu"
+        if self.device.type == "cuda":
+            kind = torch.cuda.get_device_name(self.device)
+        capability = torch.backends.cpu.get_cpu_capability()
+        precision = str(self.precision).removeprefix("torch.")
+        return f"{kind} {capability} {self.threads} threads {precision} torch {torch.__version__}"
+
+
+def prepare(compute: Compute) -> Machine:
+    """Choose the device and make torch deterministic in this process.
+
+    Args:
+        compute: Device, threads and precision.
+
+    Raises:
+        UserError: The device is not here.
+    """
+    # cuBLAS reads it when CUDA starts; cuDNN's recurrent networks need it too
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":16:8"
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    torch.set_num_threads(compute.threads)
+    name = compute.device
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UserError(
+            f"compute.device is {compute.device}, but this machine has "
+            f"{torch.cuda.device_count()} GPUs that torch can use; set compute.device to auto"
+        )
+    bfloat16 = compute.precision == "bfloat16" or (
+        compute.precision == "auto" and device.type == "cuda"
+    )
+    return Machine(device, compute.threads, torch.bfloat16 if bfloat16 else torch.float32)
+
+
+def derived_seed(*parts: int) -> int:
+    """A 64-bit seed that depends on all parts.
+
+    Dropout is seeded anew from (seed, step) before every step, and a data order from (seed,
+    epoch), so that resuming needs no saved random state.
+    """
+    high, low = np.random.SeedSequence(parts).generate_state(2)
+    return (int(high) << 32 | int(low)) & (2**63 - 1)

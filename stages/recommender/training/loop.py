@@ -1,0 +1,260 @@
+"""The training loop: one for all trainers and variants."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from stages.recommender.errors import UserError
+from stages.recommender.evaluation import metrics
+from stages.recommender.modeling.encoder import SentenceEncoder
+from stages.recommender.modeling.losses import Objective, tag_loss
+from stages.recommender.modeling.ragged import multi_hot
+from stages.recommender.modeling.variants import OneShotRecommender
+from stages.recommender.params import Training
+from stages.recommender.training.batches import (
+    DialogueExamples,
+    TagExamples,
+    dialogue_batches,
+    tag_batches,
+)
+from stages.recommender.training.checkpoints import Checkpoints, Progress
+from stages.recommender.training.determinism import Machine, derived_seed
+from stages.recommender.training.scoring import score, sentence_vectors
+
+CHECKPOINT_SECONDS = 60.0
+"""Between two checkpoints within an epoch; one is written after every epoch as well."""
+TIMED_STEPS = 4
+"""Steps after which the time of the whole training is foretold."""
+
+
+@dataclass
+class Trainee:
+    """What a training changes and reads.
+
+    Attributes:
+        model: The recommender.
+        encoder: The sentence encoder; ``None`` where the examples carry vectors.
+        train: What it learns from.
+        validation: What selects the epoch.
+        tags: The auxiliary task's examples; ``None`` for a variant without.
+        objective: The loss.
+        evaluation_batch: Examples scored at once.
+    """
+
+    model: OneShotRecommender
+    encoder: SentenceEncoder | None
+    train: DialogueExamples
+    validation: DialogueExamples
+    tags: TagExamples | None
+    objective: Objective
+    evaluation_batch: int
+
+    def learning_parameters(self) -> dict[str, torch.nn.Parameter]:
+        """All parameters that learn, by name; the encoder's begin with ``encoder.``."""
+        named = dict(self.model.named_parameters(prefix="model"))
+        if self.encoder is not None:
+            named |= dict(self.encoder.named_parameters(prefix="encoder"))
+        return {name: p for name, p in named.items() if p.requires_grad}
+
+
+def fit(
+    trainee: Trainee,
+    params: Training,
+    machine: Machine,
+    checkpoints: Checkpoints,
+    foretell: Callable[[float], None] | None = None,
+) -> Progress:
+    """Train, going on where a killed run of the same training stopped.
+
+    Afterwards the weights are those of the epoch with the best validation nDCG@10.
+
+    Args:
+        trainee: Model, examples and loss, on the machine's device.
+        params: The optimisation.
+        machine: What it computes on.
+        checkpoints: Where its state is kept.
+        foretell: Told once, after the first steps, how many seconds the whole training takes.
+
+    Returns:
+        The history and the selected epoch.
+
+    Raises:
+        UserError: The loss is no longer a finite number.
+    """
+    optimizer = _optimizer(trainee, params)
+    progress = checkpoints.restore(optimizer)
+    steps_an_epoch = math.ceil(len(trainee.train) / params.dialogue_batch)
+    total_steps = params.epochs * steps_an_epoch
+    bar = tqdm(total=total_steps, initial=progress.step, unit="step", dynamic_ncols=True)
+    with bar:
+        while progress.step < total_steps:
+            _train_epoch(trainee, params, machine, checkpoints, optimizer, progress, bar, foretell)
+            _finish_epoch(trainee, machine, checkpoints, progress, steps_an_epoch, bar)
+            checkpoints.save(optimizer, progress)
+    checkpoints.restore_best()
+    return progress
+
+
+def _optimizer(trainee: Trainee, params: Training) -> torch.optim.Optimizer:
+    encoder, heads = [], []
+    for name, parameter in trainee.learning_parameters().items():
+        (encoder if name.startswith("encoder.") else heads).append(parameter)
+    groups = [
+        {"params": heads, "lr": params.head_learning_rate},
+        {"params": encoder, "lr": params.encoder_learning_rate},
+    ]
+    groups = [group | {"rate": group["lr"]} for group in groups if group["params"]]
+    return torch.optim.AdamW(groups, weight_decay=params.weight_decay, fused=True)
+
+
+def schedule(step: int, total: int, warmup_fraction: float) -> float:
+    """Factor of the learning rate at a step: linear warm-up from 0 to 1, then linear to 0."""
+    warmup = int(warmup_fraction * total)
+    if step < warmup:
+        return step / warmup
+    return (total - step) / max(1, total - warmup)
+
+
+def _train_epoch(
+    trainee: Trainee,
+    params: Training,
+    machine: Machine,
+    checkpoints: Checkpoints,
+    optimizer: torch.optim.Optimizer,
+    progress: Progress,
+    bar: "tqdm[None]",
+    foretell: Callable[[float], None] | None,
+) -> None:
+    steps_an_epoch = math.ceil(len(trainee.train) / params.dialogue_batch)
+    epoch, done = divmod(progress.step, steps_an_epoch)
+    batches = dialogue_batches(len(trainee.train), params.dialogue_batch, params.seed, epoch)
+    tag_rows = (
+        tag_batches(len(trainee.tags), params.tag_batch, params.seed, progress.step)
+        if trainee.tags
+        else None
+    )
+    trainee.model.train()
+    if trainee.encoder is not None:
+        trainee.encoder.train()
+    sums = torch.tensor(progress.sums, dtype=torch.float64, device=machine.device)
+    # on a GPU, reading a loss waits for the device: not at every step
+    every = 1 if machine.device.type == "cpu" else 20
+    started = saved = time.monotonic()
+    for position in range(done, steps_an_epoch):
+        factor = schedule(progress.step, params.epochs * steps_an_epoch, params.warmup_fraction)
+        for group in optimizer.param_groups:
+            group["lr"] = group["rate"] * factor
+        torch.manual_seed(derived_seed(params.seed, progress.step))
+        tags = trainee.tags.take(next(tag_rows)) if trainee.tags and tag_rows else None
+        sums += _step(
+            trainee, trainee.train.take(batches[position]), tags, params, machine, optimizer
+        )
+        progress.step += 1
+        bar.update()
+        if progress.step % every == 0 or position + 1 == steps_an_epoch:
+            progress.sums = sums.tolist()
+            _check_finite(progress, bar)
+            _show(progress, position + 1, epoch, params.epochs, bar, trainee.tags is not None)
+        if foretell and progress.step == TIMED_STEPS:
+            # the first step warms up; the others tell the pace
+            foretell((time.monotonic() - started) / TIMED_STEPS * steps_an_epoch * params.epochs)
+        if time.monotonic() - saved > CHECKPOINT_SECONDS and position + 1 < steps_an_epoch:
+            progress.sums = sums.tolist()
+            _check_finite(progress, bar)
+            checkpoints.save(optimizer, progress)
+            saved = time.monotonic()
+
+
+def _step(
+    trainee: Trainee,
+    batch: DialogueExamples,
+    tags: TagExamples | None,
+    params: Training,
+    machine: Machine,
+    optimizer: torch.optim.Optimizer,
+) -> Tensor:
+    """One optimizer step; the dialogues' and the tags' loss, (2,) float64."""
+    with machine.autocast():
+        logits = trainee.model(sentence_vectors(trainee.encoder, batch), batch.mentions)
+        tag_logits = (
+            trainee.model.tag_logits(sentence_vectors(trainee.encoder, tags)) if tags else None
+        )
+    targets = multi_hot(batch.labels, logits.shape[1])  # (batch, movies)
+    dialogue_term = trainee.objective.dialogue_loss(logits, targets)
+    tag_term = torch.zeros_like(dialogue_term)
+    if tags is not None and tag_logits is not None:
+        tag_term = tag_loss(tag_logits, tags.movies)
+    loss = dialogue_term + trainee.objective.tag_weight * tag_term
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    torch.nn.utils.clip_grad_norm_(parameters, params.max_gradient_norm)
+    optimizer.step()
+    return torch.stack([dialogue_term.detach(), tag_term.detach()]).double()
+
+
+def _finish_epoch(
+    trainee: Trainee,
+    machine: Machine,
+    checkpoints: Checkpoints,
+    progress: Progress,
+    steps_an_epoch: int,
+    bar: "tqdm[None]",
+) -> None:
+    scored = score(
+        trainee.model,
+        trainee.encoder,
+        trainee.validation,
+        trainee.objective.dialogue_loss,
+        trainee.evaluation_batch,
+        machine,
+    )
+    labels = metrics.Labels(
+        trainee.validation.labels.values.cpu().numpy(), trainee.validation.labels.lengths.numpy()
+    )
+    dialogue_term, tag_term = (total / steps_an_epoch for total in progress.sums)
+    row = {
+        "epoch": progress.step // steps_an_epoch,
+        "train_loss": dialogue_term + trainee.objective.tag_weight * tag_term,
+        "train_dialogue_loss": dialogue_term,
+        "train_tag_loss": tag_term,
+        "eval_loss": scored.loss,
+        "eval_ndcg_at_10": float(metrics.ndcg(scored.rankings, labels, 10).mean()),
+        "eval_recall_at_10": float(metrics.recall(scored.rankings, labels, 10).mean()),
+    }
+    if row["eval_ndcg_at_10"] > progress.best_score:
+        progress.best_score = row["eval_ndcg_at_10"]
+        progress.best_epoch = int(row["epoch"])
+        checkpoints.save_best()
+    progress.history.append(row)
+    progress.sums = [0.0, 0.0]
+    bar.write(
+        f"epoch {int(row['epoch']):3d}  train loss {row['train_loss']:.5f}  "
+        f"evaluation loss {row['eval_loss']:.5f}  nDCG@10 {row['eval_ndcg_at_10']:.4f}  "
+        f"Recall@10 {row['eval_recall_at_10']:.4f}"
+    )
+
+
+def _check_finite(progress: Progress, bar: "tqdm[None]") -> None:
+    if not all(math.isfinite(total) for total in progress.sums):
+        bar.close()
+        raise UserError(
+            f"the loss is no finite number at step {progress.step}; lower "
+            "training.encoder_learning_rate or training.head_learning_rate, or set "
+            "compute.precision to float32"
+        )
+
+
+def _show(
+    progress: Progress, steps: int, epoch: int, epochs: int, bar: "tqdm[None]", with_tags: bool
+) -> None:
+    bar.set_description(f"epoch {epoch + 1}/{epochs}", refresh=False)
+    losses = {"dialogues": f"{progress.sums[0] / steps:.5f}"}
+    if with_tags:
+        losses["tags"] = f"{progress.sums[1] / steps:.4f}"
+    bar.set_postfix(losses, refresh=False)

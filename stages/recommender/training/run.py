@@ -1,0 +1,265 @@
+"""One model trained and scored, from files to results."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+
+from stages.recommender import artifacts
+from stages.recommender.modeling.encoder import SentenceEncoder
+from stages.recommender.modeling.losses import TRAINERS, Objective
+from stages.recommender.modeling.model_folder import ModelConfig
+from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender
+from stages.recommender.params import ModelEntry, Params
+from stages.recommender.training.batches import DialogueExamples, TagExamples
+from stages.recommender.training.checkpoints import Checkpoints, Progress
+from stages.recommender.training.determinism import Machine, prepare
+from stages.recommender.training.loop import Trainee, fit
+from stages.recommender.training.scoring import Scored, ranking_table, score, score_tags
+from stages.recommender.training.vectors import frozen_vectors
+
+PAPER_SPLIT = "paper-split"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a model is trained on and scored with.
+
+    Attributes:
+        examples: Tables of ``artifacts.EXAMPLE_SCHEMA`` by (reading, split).
+        tags: Tables of ``artifacts.TAG_EXAMPLE_SCHEMA`` by split; empty for a variant without.
+        movies: The catalogue, of ``artifacts.MOVIE_SCHEMA``.
+        encoder: Folder with the encoder's files.
+    """
+
+    examples: Mapping[tuple[str, str], pa.Table]
+    tags: Mapping[str, pa.Table]
+    movies: pa.Table
+    encoder: Path
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model and its answers to the test examples.
+
+    Attributes:
+        config: What it was made with.
+        model: With the selected epoch's weights.
+        encoder: Likewise.
+        progress: History and selected epoch.
+        test_loss: Of the dialogues, on the test split, ``whole`` reading.
+        held_out_tag_loss: Mean cross-entropy of held-out tags; ``None`` for a variant without.
+        rankings: Of ``artifacts.RANKING_SCHEMA``, for every reading that was scored.
+    """
+
+    config: ModelConfig
+    model: OneShotRecommender
+    encoder: SentenceEncoder
+    progress: Progress
+    test_loss: float
+    held_out_tag_loss: float | None
+    rankings: pa.Table
+
+
+class ModelRun:
+    """The training of one model: what all its parts share.
+
+    Args:
+        entry: Trainer and variant.
+        params: All parameters.
+        inputs: What to train on and score with.
+    """
+
+    def __init__(self, entry: ModelEntry, params: Params, inputs: Inputs) -> None:
+        self.entry = entry
+        self.params = params
+        self.inputs = inputs
+        self.machine: Machine = prepare(params.compute)
+        self.frozen = params.training.trainable_layers == "none"
+        self.encoder_identity = _encoder_identity(inputs.encoder)
+        self._used: list[Checkpoints] = []
+
+    def train(self) -> Trained:
+        """Train on the official split, and once more on the paper's where that is asked for."""
+        whole = {
+            split: self._dialogues("whole", split) for split in ("train", "validation", "test")
+        }
+        trainee, encoder = self._trainee(whole["train"], whole["validation"])
+        checkpoints = self._checkpoints(trainee)
+        progress = fit(trainee, self.params.training, self.machine, checkpoints, self._foretell)
+        answers = {"whole": whole["test"]}
+        for reading in self.params.evaluation.readings:
+            if reading != PAPER_SPLIT:
+                answers[reading] = self._dialogues(reading, "test")
+        scored = {reading: self._score(trainee, examples) for reading, examples in answers.items()}
+        tables = [
+            ranking_table(reading, self.inputs.examples[reading, "test"], result.rankings)
+            for reading, result in scored.items()
+        ]
+        if PAPER_SPLIT in self.params.evaluation.readings:
+            tables.append(self._train_on_paper_split(whole))
+        return Trained(
+            self._config(),
+            trainee.model,
+            encoder,
+            progress,
+            scored["whole"].loss,
+            self._held_out_tag_loss(trainee),
+            pa.concat_tables(tables),
+        )
+
+    def forget(self) -> None:
+        """Remove the checkpoints; for when all results are written."""
+        for checkpoints in self._used:
+            checkpoints.remove()
+
+    def _train_on_paper_split(self, whole: Mapping[str, DialogueExamples]) -> pa.Table:
+        """The same model on a random part of the training file; its rankings of another part."""
+        table = pa.concat_tables(
+            [self.inputs.examples["whole", split] for split in ("train", "validation")]
+        )
+        examples = DialogueExamples.concatenate([whole["train"], whole["validation"]])
+        if self.params.dialogues.protocol == "notebook":
+            # there, the validation split is the test split, and all of the file is in `train`
+            table, examples = self.inputs.examples["whole", "train"], whole["train"]
+
+        def rows(split: str) -> torch.Tensor:
+            return torch.from_numpy(pc.equal(table["paper_split"], split).to_numpy()).nonzero()[
+                :, 0
+            ]
+
+        trainee, _ = self._trainee(examples.take(rows("train")), examples.take(rows("validation")))
+        fit(trainee, self.params.training, self.machine, self._checkpoints(trainee))
+        answered = self._score(trainee, examples.take(rows("test")))
+        return ranking_table(
+            PAPER_SPLIT, table.take(pa.array(rows("test").numpy())), answered.rankings
+        )
+
+    def _trainee(
+        self, train: DialogueExamples, validation: DialogueExamples
+    ) -> tuple[Trainee, SentenceEncoder]:
+        torch.manual_seed(self.params.training.seed)
+        encoder = self._new_encoder()
+        variant = VARIANTS[self.entry.variant]
+        movies = self.inputs.movies.num_rows
+        model = OneShotRecommender(variant, encoder.width, movies, self.params.model)
+        trainee = Trainee(
+            model=model.to(self.machine.device),
+            encoder=None if self.frozen else encoder,
+            train=train.to(self.machine.device),
+            validation=validation.to(self.machine.device),
+            tags=self._tags("train") if variant.learns_tags else None,
+            objective=self._objective(train),
+            evaluation_batch=self.params.evaluation.batch,
+        )
+        return trainee, encoder
+
+    def _objective(self, train: DialogueExamples) -> Objective:
+        mean_labels = float(train.labels.lengths.double().mean())
+        trainer = TRAINERS[self.entry.trainer]
+        return trainer(self.params.loss, self.inputs.movies.num_rows, mean_labels)
+
+    def _new_encoder(self) -> SentenceEncoder:
+        encoder = SentenceEncoder(
+            self.inputs.encoder, self.params.model.pooling, self.params.training.trainable_layers
+        )
+        return encoder.to(self.machine.device)
+
+    def _dialogues(self, reading: str, split: str) -> DialogueExamples:
+        examples = DialogueExamples.from_table(self.inputs.examples[reading, split])
+        if not self.frozen:
+            return examples
+        title = f"sentence vectors, {reading} {split}"
+        return examples.with_vectors(self._vectors(examples, title))
+
+    def _tags(self, split: str) -> TagExamples:
+        tags = TagExamples.from_table(self.inputs.tags[split])
+        if self.frozen:
+            tags = tags.with_vectors(self._vectors(tags, f"sentence vectors, tags {split}"))
+        return tags.to(self.machine.device)
+
+    def _vectors(self, examples: DialogueExamples | TagExamples, title: str) -> torch.Tensor:
+        return frozen_vectors(
+            self._new_encoder(),
+            self.encoder_identity,
+            examples.tokens,
+            self.machine,
+            artifacts.CACHE / "vectors",
+            title,
+        )
+
+    def _score(self, trainee: Trainee, examples: DialogueExamples) -> Scored:
+        return score(
+            trainee.model,
+            trainee.encoder,
+            examples,
+            trainee.objective.dialogue_loss,
+            trainee.evaluation_batch,
+            self.machine,
+        )
+
+    def _held_out_tag_loss(self, trainee: Trainee) -> float | None:
+        if trainee.tags is None:
+            return None
+        tags = self._tags("held_out")
+        return score_tags(
+            trainee.model, trainee.encoder, tags, trainee.evaluation_batch, self.machine
+        )
+
+    def _config(self) -> ModelConfig:
+        return ModelConfig(
+            trainer=self.entry.trainer,
+            variant=self.entry.variant,
+            movies=self.inputs.movies.num_rows,
+            model=self.params.model,
+            text_form=self.params.dialogues.text_form,
+            max_tokens=self.params.dialogues.max_tokens,
+        )
+
+    def _checkpoints(self, trainee: Trainee) -> Checkpoints:
+        checkpoints = Checkpoints(self._folder(trainee), trainee.learning_parameters())
+        self._used.append(checkpoints)
+        return checkpoints
+
+    def _folder(self, trainee: Trainee) -> Path:
+        """Named after all that the trained weights depend on."""
+        depends_on = {
+            "entry": [self.entry.trainer, self.entry.variant],
+            "model": self.params.model.model_dump(),
+            "training": self.params.training.model_dump(),
+            "loss": None if self.entry.trainer == "original" else self.params.loss.model_dump(),
+            "machine": str(self.machine),
+            "encoder": self.encoder_identity,
+            "examples": [trainee.train.digest(), trainee.validation.digest()],
+            "tags": trainee.tags.digest() if trainee.tags else None,
+        }
+        name = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:32]
+        return artifacts.CACHE / "training" / name
+
+    def _foretell(self, seconds: float) -> None:
+        if self.machine.device.type == "cpu" and not self.frozen:
+            models = len(self.params.models)
+            print(
+                f"No GPU is used: this model takes about {_span(seconds)} here, all {models} about "
+                f"{_span(models * seconds)}. On a frozen encoder the same {models} take minutes: "
+                "dvc exp run -S training.trainable_layers=none -S training.head_learning_rate=0.001",
+                file=sys.stderr,
+            )
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} hours" if seconds > 5400 else f"{seconds / 60:.0f} minutes"
+
+
+def _encoder_identity(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for name in ("config.json", "model.safetensors"):
+        with (folder / name).open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

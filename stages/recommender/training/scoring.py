@@ -1,0 +1,109 @@
+"""A model's answers to examples: its loss, and its best movies."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stages.recommender.artifacts import RANKING_SCHEMA
+from stages.recommender.evaluation.rankings import DEPTH, top
+from stages.recommender.modeling.encoder import SentenceEncoder
+from stages.recommender.modeling.losses import tag_loss
+from stages.recommender.modeling.ragged import multi_hot
+from stages.recommender.modeling.variants import OneShotRecommender
+from stages.recommender.training.batches import DialogueExamples, TagExamples
+from stages.recommender.training.determinism import Machine
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a model makes of examples.
+
+    Attributes:
+        loss: Mean of the dialogues' loss over the examples.
+        rankings: Catalogue indices of the best movies, best first. (examples, DEPTH or movies)
+    """
+
+    loss: float
+    rankings: NDArray[np.int32]
+
+
+def sentence_vectors(
+    encoder: SentenceEncoder | None, examples: DialogueExamples | TagExamples
+) -> Tensor:
+    """The examples' sentence vectors, kept or computed: (examples, width)."""
+    if examples.vectors is not None:
+        return examples.vectors
+    if encoder is None:
+        raise RuntimeError("examples without vectors need an encoder")
+    vectors: Tensor = encoder(examples.tokens)
+    return vectors
+
+
+def ranking_table(reading: str, examples: pa.Table, rankings: NDArray[np.int32]) -> pa.Table:
+    """Rankings beside the examples that they answer, of ``artifacts.RANKING_SCHEMA``.
+
+    Args:
+        reading: How the dialogues were read.
+        examples: Of ``artifacts.EXAMPLE_SCHEMA``.
+        rankings: (examples, depth)
+    """
+    depth = rankings.shape[1]
+    offsets = pa.array(np.arange(0, rankings.size + 1, depth, dtype=np.int32))
+    copied = ["conversation_id", "turn", "mentions", "labels"]
+    return pa.table(
+        {"reading": [reading] * len(rankings)}
+        | {name: examples[name] for name in copied}
+        | {"ranking": pa.ListArray.from_arrays(offsets, pa.array(rankings.ravel()))},
+        schema=RANKING_SCHEMA,
+    )
+
+
+@torch.inference_mode()
+def score(
+    model: OneShotRecommender,
+    encoder: SentenceEncoder | None,
+    examples: DialogueExamples,
+    dialogue_loss: Callable[[Tensor, Tensor], Tensor],
+    batch: int,
+    machine: Machine,
+) -> Scored:
+    """Score examples in evaluation mode, ``batch`` at a time."""
+    model.eval()
+    if encoder is not None:
+        encoder.eval()
+    total = torch.zeros((), dtype=torch.float64, device=machine.device)
+    rankings = []
+    for rows in torch.arange(len(examples)).split(batch):
+        part = examples.take(rows).to(machine.device)
+        with machine.autocast():
+            logits = model(sentence_vectors(encoder, part), part.mentions).float()
+        targets = multi_hot(part.labels, logits.shape[1])
+        total += dialogue_loss(logits, targets).double() * len(rows)
+        rankings.append(top(logits.cpu().numpy(), DEPTH))
+    return Scored(float(total) / len(examples), np.concatenate(rankings))
+
+
+@torch.inference_mode()
+def score_tags(
+    model: OneShotRecommender,
+    encoder: SentenceEncoder | None,
+    tags: TagExamples,
+    batch: int,
+    machine: Machine,
+) -> float:
+    """Mean cross-entropy of tags' movies, in evaluation mode."""
+    model.eval()
+    if encoder is not None:
+        encoder.eval()
+    total = torch.zeros((), dtype=torch.float64, device=machine.device)
+    for rows in torch.arange(len(tags)).split(batch):
+        part = tags.take(rows).to(machine.device)
+        with machine.autocast():
+            logits = model.tag_logits(sentence_vectors(encoder, part))
+        total += tag_loss(logits, part.movies).double() * len(rows)
+    return float(total) / len(tags)

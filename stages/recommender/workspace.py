@@ -1,0 +1,146 @@
+"""Run the whole pipeline in a folder of its own, so that the checkout stays as it is.
+
+``python -m stages.recommender.workspace NAME [--preset PRESET ...] [--set KEY=VALUE ...]`` brings
+``runs/NAME`` up to date with the checkout's code, writes its ``params.yaml`` (the checkout's, then
+the presets, then the single values), and runs ``dvc repro`` there. What is done is not done again.
+"""
+
+import argparse
+import filecmp
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from stages.recommender.errors import UserError, run_stage
+from stages.recommender.params import PARAMS_FILE, load_params
+from stages.recommender.presets import load_preset, override
+
+RUNS = Path("runs")
+COPIED = ("dvc.yaml", ".dvcignore", "stages")
+TABLE = Path("metrics/report/table.txt")
+
+
+def prepare(folder: Path, presets: list[str], values: list[str]) -> None:
+    """Bring a workspace's code and parameters up to date with the checkout in this folder.
+
+    Args:
+        folder: The workspace.
+        presets: Names of presets, the later over the earlier.
+        values: ``key=value``, over the presets; a relative path of a corpus or an encoder is
+            taken from here.
+
+    Raises:
+        UserError: A preset, key or value is wrong; the workspace is then as it was.
+    """
+    params = YAML(typ="safe").load(PARAMS_FILE.read_text(encoding="utf-8"))
+    for preset in presets:
+        override(params, load_preset(preset))
+    for assignment in values:
+        _assign(params, assignment)
+    folder.mkdir(parents=True, exist_ok=True)
+    checked = folder / f".{PARAMS_FILE.name}.partial"
+    with checked.open("w", encoding="utf-8", newline="\n") as file:
+        yaml = YAML()
+        yaml.default_flow_style = False
+        yaml.dump(params, file)
+    try:
+        load_params(checked)
+        if not _same(checked, folder / PARAMS_FILE):
+            checked.replace(folder / PARAMS_FILE)
+    except UserError as error:
+        raise UserError(str(error).replace(str(checked), "params.yaml")) from None
+    finally:
+        checked.unlink(missing_ok=True)
+    for name in COPIED:
+        _mirror(Path(name), folder / name)
+
+
+def _assign(params: dict[str, Any], assignment: str) -> None:
+    key, equals, text = assignment.partition("=")
+    *sections, last = key.split(".")
+    place = params
+    for section in sections:
+        place = place.get(section) if isinstance(place, dict) else None  # type: ignore[assignment]
+    if not equals or not isinstance(place, dict) or last not in place:
+        raise UserError(
+            f"{assignment!r} sets no parameter; write section.key=value as in params.yaml"
+        )
+    try:
+        value = YAML(typ="safe").load(text)
+    except YAMLError:
+        raise UserError(f"the value in {assignment!r} is no YAML; put it in quotes") from None
+    if last in {"location", "folder"} and isinstance(value, str) and Path(value).exists():
+        value = str(Path(value).resolve())
+    place[last] = value
+
+
+def _mirror(source: Path, target: Path) -> None:
+    """Make ``target`` a copy of ``source``, touching only what differs."""
+    if source.is_file():
+        if not _same(source, target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+        return
+    wanted = {
+        path.relative_to(source)
+        for path in source.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    for path in sorted(target.rglob("*")):
+        inside = path.relative_to(target)
+        if path.is_file() and "__pycache__" not in path.parts and inside not in wanted:
+            path.unlink()
+    for path in sorted(wanted):
+        _mirror(source / path, target / path)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.is_file() and filecmp.cmp(one, other, shallow=False)
+
+
+def reproduce(folder: Path) -> None:
+    """Run ``dvc repro`` in a workspace; show its output.
+
+    Raises:
+        UserError: A stage failed; its own message stands above.
+    """
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "DVC_NO_ANALYTICS": "true",
+    }
+    dvc = [sys.executable, "-m", "dvc"]
+    if not (folder / ".dvc").is_dir():
+        subprocess.run([*dvc, "init", "--no-scm", "--quiet"], cwd=folder, check=True)
+        # one cache for the checkout and all workspaces: what one has made, the others take
+        shared = os.path.relpath(Path(".dvc/cache"), folder / ".dvc")
+        subprocess.run([*dvc, "config", "cache.dir", shared], cwd=folder, check=True)
+    if subprocess.run([*dvc, "repro"], cwd=folder, env=environment, check=False).returncode:
+        raise UserError(
+            f"a stage failed, see above; mend it and run the same command again to go on from "
+            f"there (the workspace is {folder})"
+        )
+
+
+def main() -> None:
+    """Prepare a workspace, reproduce it, show its results."""
+    parser = argparse.ArgumentParser(prog="python -m stages.recommender.workspace")
+    parser.add_argument("name", help="of the folder under runs/")
+    parser.add_argument("--preset", action="append", default=[], help="of presets/; repeatable")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="values")
+    arguments = parser.parse_args()
+    folder = RUNS / arguments.name
+    prepare(folder, arguments.preset, arguments.values)
+    reproduce(folder)
+    print((folder / TABLE).read_text(encoding="utf-8"))
+    for picture in sorted((folder / TABLE.parent).glob("*")):
+        print(picture)
+
+
+if __name__ == "__main__":
+    run_stage(main)
