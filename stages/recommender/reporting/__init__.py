@@ -1,0 +1,1 @@
+"""Scores and histories become tables, pictures and one HTML page."""

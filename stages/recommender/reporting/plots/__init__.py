@@ -1,0 +1,1 @@
+"""The pictures, one function each, all drawn in one style."""

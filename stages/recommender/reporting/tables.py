@@ -1,0 +1,260 @@
+"""Tables of scores, once as data, to be written as text, Markdown, HTML or CSV."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+from tabulate import tabulate
+
+from stages.recommender.reporting import published, results
+from stages.recommender.reporting.content import Coverage, Ladder, PairedTest
+from stages.recommender.reporting.gains import Gain
+from stages.recommender.reporting.published import TurnRecall, TurnSystem
+from stages.recommender.reporting.results import Score
+
+_NONE = "-"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table, as it is read.
+
+    Attributes:
+        heading: Its name.
+        cells: Its texts from top to bottom.
+        kind: ``name`` for the column that names the rows, ``number`` (right-aligned), ``text``.
+        best: The rows with the highest value, where that is worth showing.
+    """
+
+    heading: str
+    cells: tuple[str, ...]
+    kind: Literal["name", "number", "text"] = "number"
+    best: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of equal length."""
+
+    columns: tuple[Column, ...]
+
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """The cells row by row."""
+        return list(zip(*(column.cells for column in self.columns), strict=True))
+
+    def text(self) -> str:
+        """Aligned plain text for a terminal, without a newline at the end."""
+        return self._tabulated("simple", self.rows)
+
+    def markdown(self) -> str:
+        """A Markdown table, without a newline at the end."""
+        escaped = [tuple(cell.replace("|", r"\|") for cell in row) for row in self.rows]
+        return self._tabulated("pipe", escaped)
+
+    def _tabulated(self, form: str, rows: Sequence[Sequence[str]]) -> str:
+        aligned = ["right" if each.kind == "number" else "left" for each in self.columns]
+        return str(
+            tabulate(
+                rows,
+                headers=[each.heading for each in self.columns],
+                tablefmt=form,
+                colalign=aligned if rows else None,
+                disable_numparse=True,
+            )
+        )
+
+
+def csv(frame: pd.DataFrame) -> str:
+    """A frame as CSV in full precision, without its index, with a newline at the end."""
+    return str(frame.to_csv(index=False, lineterminator="\n"))
+
+
+def models(table: pd.DataFrame, score_columns: Sequence[str], *, intervals: bool = True) -> Table:
+    """A row a model: its scores with their 95% intervals and the selected epoch.
+
+    Args:
+        table: The table of results.
+        score_columns: The scores to show, such as ``all ndcg@10``.
+        intervals: Whether the intervals are shown; a terminal may be too narrow for them.
+    """
+    rows = results.rows(table)
+    columns = [Column("model", tuple(str(row[results.MODEL]) for row in rows), "name")]
+    for score_column in score_columns:
+        scores = [results.score(row, score_column) for row in rows]
+        shown = _with_interval(results.heading(score_column), scores)
+        columns += shown if intervals else shown[:1]
+    epochs = results.selected_epochs(table)
+    if epochs:
+        cells = tuple(str(epochs.get(str(row[results.MODEL]), _NONE)) for row in rows)
+        columns.append(Column("epoch", cells))
+    return Table(tuple(columns))
+
+
+def gains(found: Sequence[Gain], names: tuple[str, str] = ("original", "weighted")) -> Table:
+    """A row a variant: both trainers' scores, absolute and relative gain.
+
+    Args:
+        found: The gains.
+        names: The two trainers.
+    """
+    return Table(
+        (
+            Column("variant", tuple(each.variant for each in found), "name"),
+            *_with_interval(names[0], [each.before for each in found], best=False),
+            *_with_interval(names[1], [each.after for each in found], best=False),
+            Column("gain", tuple(f"{each.absolute:+.4f}" for each in found)),
+            Column(
+                "relative",
+                tuple(
+                    _NONE if each.relative is None else f"{each.relative:+.1%}" for each in found
+                ),
+            ),
+        )
+    )
+
+
+def against_published(table: pd.DataFrame, score_column: str) -> Table:
+    """A row a variant: the paper's and the notebook's nDCG@10, then ours, trainer by trainer.
+
+    Each of our scores stands with its difference from the paper's.
+
+    Args:
+        table: The table of results.
+        score_column: Our score to set beside theirs.
+    """
+    trained = results.trained(table)
+    trainers = list(dict.fromkeys(each for rows in trained.values() for each in rows))
+    paper = [published.PAPER_NDCG_AT_10.get(variant) for variant in trained]
+    notebook = [published.NOTEBOOK_NDCG_AT_10.get(variant) for variant in trained]
+    columns = [
+        Column("variant", tuple(trained), "name"),
+        Column(published.PAPER, _texts(paper, 3)),
+        Column(published.NOTEBOOK, _texts(notebook)),
+    ]
+    for trainer in trainers:
+        scores = [
+            results.score(rows[trainer], score_column) if trainer in rows else None
+            for rows in trained.values()
+        ]
+        columns += _with_interval(trainer, scores, best=False)
+        columns.append(Column(f"{trainer} - {published.PAPER}", _differences(scores, paper)))
+    return Table(tuple(columns))
+
+
+def turn_systems(own: Sequence[TurnSystem]) -> Table:
+    """Recall turn by turn: the published systems, then ours.
+
+    Args:
+        own: Our systems; their names are marked as ours.
+    """
+    systems = [*published.TURN_SYSTEMS, *own]
+    names = [each.name for each in published.TURN_SYSTEMS] + [f"{each.name}, here" for each in own]
+    columns = [Column("system", tuple(names), "name")]
+    labels: tuple[tuple[str, Callable[[TurnSystem], TurnRecall | None]], ...] = (
+        ("all", lambda system: system.every_movie),
+        ("fresh", lambda system: system.fresh),
+    )
+    for label, of_system in labels:
+        recalls = [of_system(system) for system in systems]
+        for cut in (1, 10, 50):
+            values = [None if each is None else getattr(each, f"at_{cut}") for each in recalls]
+            texts = _texts(values, 3)
+            columns.append(Column(f"{label} Recall@{cut}", texts, best=_highest(texts)))
+    return Table(tuple(columns))
+
+
+def ladder(steps: Ladder) -> Table:
+    """A row a rung: its scores with their intervals.
+
+    Args:
+        steps: The ladder.
+    """
+    columns = [Column("rung", tuple(rung.name for rung in steps.rungs), "name")]
+    for score_column in steps.score_columns:
+        scores = [rung.scores.get(score_column) for rung in steps.rungs]
+        columns += _with_interval(results.heading(score_column), scores, best=False)
+    return Table(tuple(columns))
+
+
+def paired_tests(tests: Sequence[PairedTest]) -> Table:
+    """A row a comparison of two models on the same dialogues.
+
+    Args:
+        tests: The comparisons.
+    """
+    return Table(
+        (
+            Column("model", tuple(each.first for each in tests), "name"),
+            Column("compared with", tuple(each.second for each in tests), "text"),
+            Column("difference", tuple(f"{each.difference.value:+.4f}" for each in tests)),
+            Column("95% interval", tuple(interval(each.difference, "+.4f") for each in tests)),
+            Column("corrected p", tuple(p_value(each.p_value) for each in tests)),
+        )
+    )
+
+
+def coverage(joined: Coverage) -> Table:
+    """A row a rule: the movies and mentions it joins, as counts and parts.
+
+    Args:
+        joined: The counts by rule.
+    """
+    rules = [*joined.matched, joined.unmatched]
+    movies, mentions = [each.movies for each in rules], [each.mentions for each in rules]
+    return Table(
+        (
+            Column("rule", tuple(each.rule for each in rules), "name"),
+            Column("movies", tuple(f"{count:,}" for count in movies)),
+            Column("of all movies", _parts(movies)),
+            Column("mentions", tuple(f"{count:,}" for count in mentions)),
+            Column("of all mentions", _parts(mentions)),
+        )
+    )
+
+
+def interval(score: Score, form: str = ".4f") -> str:
+    """The ends of a score's interval: ``[0.0981, 0.1120]``."""
+    if score.low is None or score.high is None:
+        return _NONE
+    return f"[{score.low:{form}}, {score.high:{form}}]"
+
+
+def p_value(value: float) -> str:
+    """A p value with as many digits as it bears."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _with_interval(
+    heading: str, scores: Sequence[Score | None], *, best: bool = True
+) -> list[Column]:
+    values = [None if score is None else score.value for score in scores]
+    texts = _texts(values)
+    columns = [Column(heading, texts, best=_highest(texts) if best else ())]
+    if any(score is not None and score.low is not None for score in scores):
+        ends = tuple(_NONE if score is None else interval(score) for score in scores)
+        columns.append(Column("95% interval", ends))
+    return columns
+
+
+def _texts(values: Sequence[float | None], digits: int = 4) -> tuple[str, ...]:
+    return tuple(_NONE if value is None else f"{value:.{digits}f}" for value in values)
+
+
+def _parts(counts: Sequence[int]) -> tuple[str, ...]:
+    whole = sum(counts)
+    return tuple(f"{count / whole:.1%}" if whole else _NONE for count in counts)
+
+
+def _differences(scores: Sequence[Score | None], others: Sequence[float | None]) -> tuple[str, ...]:
+    return tuple(
+        _NONE if score is None or other is None else f"{score.value - other:+.4f}"
+        for score, other in zip(scores, others, strict=True)
+    )
+
+
+def _highest(texts: Sequence[str]) -> tuple[int, ...]:
+    """The rows that show the highest number: as written, so that what looks equal is equal."""
+    highest = max((float(text) for text in texts if text != _NONE), default=None)
+    return tuple(row for row, text in enumerate(texts) if text != _NONE and float(text) == highest)
