@@ -277,9 +277,10 @@ def test_a_wrong_local_file_is_said(tmp_path: Path) -> None:
     assert f"{path} has the sha256 e3b0c44298fc" in sentence(str(path), tmp_path)
 
 
-def start(url: str, cache: Path) -> "subprocess.Popen[str]":
+def start(url: str, cache: Path, largest_file: int = 1 << 30) -> "subprocess.Popen[str]":
     code = (
-        "import sys; from pathlib import Path; "
+        "import resource, sys; from pathlib import Path; "
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({largest_file}, {largest_file})); "
         "from stages.recommender.corpora.fetching import fetch; "
         "print(fetch(sys.argv[1], 'x', sys.argv[2], 'y', cache=Path(sys.argv[3])))"
     )
@@ -302,6 +303,16 @@ def test_a_killed_download_is_resumed_and_its_lock_is_free(server: Server, tmp_p
     process.communicate()
     assert get(url, tmp_path).read_bytes() == BODY
     assert server.sent("Range")[1] is not None
+
+
+def test_a_full_disk_leaves_what_can_be_gone_on_with(server: Server, tmp_path: Path) -> None:
+    url = server.serve("/a", content(BODY))
+    process = start(url, tmp_path, largest_file=200_000)
+    _, errors = process.communicate()
+    assert process.returncode == 1
+    assert errors.splitlines()[-1].startswith("OSError")
+    assert get(url, tmp_path).read_bytes() == BODY
+    assert server.sent("Range") == [None, "bytes=200000-"]
 
 
 def test_two_processes_download_once(server: Server, tmp_path: Path) -> None:
