@@ -1,0 +1,1 @@
+"""How good a ranking is: metrics, filters, baselines, intervals and tests, error analysis."""

@@ -1,0 +1,1 @@
+"""Recommenders without training by gradient, scored like the trained models."""
