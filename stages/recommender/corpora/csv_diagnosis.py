@@ -20,7 +20,7 @@ class Expected:
     Attributes:
         file_name: Its name in the archive.
         columns: The columns that are read, with the type of their values, ``int`` or ``str``.
-        unique: The column in which no value stands twice.
+        unique: The column of numbers in which none stands twice.
         may_be_empty: The columns of numbers that may hold nothing.
     """
 
@@ -67,7 +67,7 @@ def _check(file: IO[bytes], expected: Expected) -> None:
         raise _FaultError(
             1, f"must name the columns {', '.join(expected.columns)}, but has no {missing[0]}"
         )
-    first_lines: dict[str, int] = {}
+    first_lines: dict[int, int] = {}
     for line, row in rows:
         if len(row) != len(header):
             raise _FaultError(line, f"has {len(row)} values, but the header has {len(header)}")
@@ -76,7 +76,7 @@ def _check(file: IO[bytes], expected: Expected) -> None:
             if fault := _fault(values[name], kind, name in expected.may_be_empty):
                 raise _FaultError(line, f"has the {name} {_shown(values[name])}, {fault}")
         if expected.unique is not None:
-            value = values[expected.unique]
+            value = int(values[expected.unique])
             if value in first_lines:
                 raise _FaultError(
                     line,

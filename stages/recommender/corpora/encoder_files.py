@@ -11,7 +11,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 
 from stages.recommender.artifacts import read_json, write_json
-from stages.recommender.corpora.fetching import DOWNLOADS, check_sha256, sha256_of
+from stages.recommender.corpora.checksums import check_sha256, sha256_of
+from stages.recommender.corpora.fetching import DOWNLOADS
 from stages.recommender.corpora.hub import hub_file
 from stages.recommender.corpora.patience import PATIENCE, Patience
 from stages.recommender.errors import UserError

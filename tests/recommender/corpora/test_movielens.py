@@ -115,6 +115,7 @@ def test_other_ways_to_write_it_are_read(
         ("movies", MOVIES + b"99999999999999999999,a,b\n", "which is no whole number of 64 bits"),
         ("movies", MOVIES + b",a,b\n", "line 5 has the movieId '', nothing where a number is"),
         ("movies", MOVIES + b"1,a,b\n", "has the movieId 1 again, which stands already in line 2"),
+        ("movies", MOVIES + b"07,a,b\n", "has the movieId 7 again, which stands already in line 4"),
         ("movies", MOVIES + b"5,a\0b,c\n", "line 5 has the title 'a\\x00b', with a NUL character"),
         ("movies", MOVIES + b"5,\xe9,b\n", "line 5 is no UTF-8 (byte 0xe9, the 3th)"),
         ("movies", MOVIES + b"5,\xe9" + b"a" * 2_000_000, "line 5 is no UTF-8"),
