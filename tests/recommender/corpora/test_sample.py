@@ -421,7 +421,7 @@ def test_text_tells_the_movies_far_beyond_popularity(seed, tmp_path):
     by_popularity = ndcg_score(truth, popular, k=10)
     by_neighbours = ndcg_score(truth, nearest @ train + 1e-3 * popular, k=10)
     assert 0.05 < by_popularity < 0.11
-    assert by_neighbours > 2.5 * by_popularity
+    assert by_neighbours > 3 * by_popularity
 
 
 def test_mentions_tell_the_circle(redial, world):
