@@ -40,7 +40,7 @@ lock:
 	rm -rf $(VENV)-lock
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/pip install --quiet --disable-pip-version-check -r requirements.in
-	$(VENV)-lock/bin/pip freeze --exclude-editable > requirements.lock
+	$(VENV)-lock/bin/pip freeze | sed "s/+cpu$$//" > requirements.lock
 	rm -rf $(VENV)-lock
 
 clean:

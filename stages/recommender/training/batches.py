@@ -35,8 +35,11 @@ class DialogueExamples:
     @classmethod
     def from_table(cls, table: pa.Table) -> DialogueExamples:
         """From a table of ``artifacts.EXAMPLE_SCHEMA``."""
-        columns = (table["input_ids"], table["mentions"], table["labels"])
-        return cls(*(Ragged.from_column(column) for column in columns))
+        return cls(
+            tokens=Ragged.from_column(table["input_ids"]),
+            mentions=Ragged.from_column(table["mentions"]),
+            labels=Ragged.from_column(table["labels"]),
+        )
 
     @classmethod
     def concatenate(cls, parts: Sequence[DialogueExamples]) -> DialogueExamples:
@@ -143,7 +146,7 @@ def dialogue_batches(count: int, size: int, seed: int, epoch: int) -> list[Tenso
         epoch: From 0.
     """
     order = np.random.default_rng([seed, _DIALOGUE_STREAM, epoch]).permutation(count)
-    return list(torch.from_numpy(order).split(size))
+    return list(torch.split(torch.from_numpy(order), size))
 
 
 def tag_batches(count: int, size: int, seed: int, first: int) -> Iterator[Tensor]:
@@ -161,5 +164,5 @@ def tag_batches(count: int, size: int, seed: int, first: int) -> Iterator[Tensor
     tag_pass, skipped = divmod(first, batches_a_pass)
     while True:
         order = np.random.default_rng([seed, _TAG_STREAM, tag_pass]).permutation(count)
-        yield from torch.from_numpy(order).split(size)[skipped:]
+        yield from torch.split(torch.from_numpy(order), size)[skipped:]
         tag_pass, skipped = tag_pass + 1, 0

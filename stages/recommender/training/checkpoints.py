@@ -18,20 +18,36 @@ from torch import Tensor, nn
 from stages.recommender.artifacts import atomic_file
 
 
+@dataclass(frozen=True)
+class EpochRecord:
+    """A finished epoch: means over its steps, and what the validation split says."""
+
+    epoch: int
+    """From 1."""
+    train_loss: float
+    train_dialogue_loss: float
+    train_tag_loss: float | None
+    """Unweighted; ``None`` for a variant without tags."""
+    eval_loss: float
+    """The dialogues' loss."""
+    eval_ndcg_at_10: float
+    eval_recall_at_10: float
+
+
 @dataclass
 class Progress:
     """How far a training is.
 
     Attributes:
         step: Optimizer steps done, over all epochs.
-        history: One row a finished epoch.
+        history: The finished epochs.
         best_epoch: Of the kept weights, from 1; 0 before the first evaluation.
         best_score: Its validation nDCG@10.
         sums: Of this epoch's steps so far: the dialogues' loss and the tags' loss.
     """
 
     step: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[EpochRecord] = field(default_factory=list)
     best_epoch: int = 0
     best_score: float = -1.0
     sums: list[float] = field(default_factory=lambda: [0.0, 0.0])
@@ -57,7 +73,13 @@ class Checkpoints:
         for name, parameter in self.parameters.items():
             for key, value in optimizer.state[parameter].items():
                 tensors[f"optimizer.{key}.{name}"] = value
-        _save(self._state, tensors, {"progress": json.dumps(asdict(progress))})
+        content = asdict(progress)
+        history = content.pop("history")
+        _save(
+            self._state,
+            tensors,
+            {"progress": json.dumps(content), "history": json.dumps(history)},
+        )
 
     def restore(self, optimizer: torch.optim.Optimizer) -> Progress:
         """Put back what :meth:`save` kept; a new :class:`Progress` where there is nothing."""
@@ -72,7 +94,9 @@ class Checkpoints:
                 entry, _, name = rest.partition(".")
                 parameter = self.parameters[name]
                 optimizer.state[parameter][entry] = value.to(parameter.device)
-        return Progress(**json.loads(metadata["progress"]))
+        progress = Progress(**json.loads(metadata["progress"]))
+        progress.history = [EpochRecord(**record) for record in json.loads(metadata["history"])]
+        return progress
 
     def save_best(self) -> None:
         """Keep the weights as the best so far."""

@@ -24,7 +24,7 @@ class Machine:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
 
     def __str__(self) -> str:
-        """All that the last digits depend on, so that what is cached for one is not read by another."""
+        """All that the last digits depend on; what one machine caches, another must not read."""
         kind = "cpu"
         if self.device.type == "cuda":
             kind = torch.cuda.get_device_name(self.device)

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ from stages.recommender.training.batches import (
     dialogue_batches,
     tag_batches,
 )
-from stages.recommender.training.checkpoints import Checkpoints, Progress
+from stages.recommender.training.checkpoints import Checkpoints, EpochRecord, Progress
 from stages.recommender.training.determinism import Machine, derived_seed
 from stages.recommender.training.scoring import score, sentence_vectors
 
@@ -101,7 +102,8 @@ def fit(
 
 
 def _optimizer(trainee: Trainee, params: Training) -> torch.optim.Optimizer:
-    encoder, heads = [], []
+    encoder: list[torch.nn.Parameter] = []
+    heads: list[torch.nn.Parameter] = []
     for name, parameter in trainee.learning_parameters().items():
         (encoder if name.startswith("encoder.") else heads).append(parameter)
     groups = [
@@ -127,7 +129,7 @@ def _train_epoch(
     checkpoints: Checkpoints,
     optimizer: torch.optim.Optimizer,
     progress: Progress,
-    bar: "tqdm[None]",
+    bar: "tqdm[NoReturn]",
     foretell: Callable[[float], None] | None,
 ) -> None:
     steps_an_epoch = math.ceil(len(trainee.train) / params.dialogue_batch)
@@ -191,7 +193,7 @@ def _step(
         tag_term = tag_loss(tag_logits, tags.movies)
     loss = dialogue_term + trainee.objective.tag_weight * tag_term
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     torch.nn.utils.clip_grad_norm_(parameters, params.max_gradient_norm)
     optimizer.step()
@@ -204,7 +206,7 @@ def _finish_epoch(
     checkpoints: Checkpoints,
     progress: Progress,
     steps_an_epoch: int,
-    bar: "tqdm[None]",
+    bar: "tqdm[NoReturn]",
 ) -> None:
     scored = score(
         trainee.model,
@@ -218,29 +220,29 @@ def _finish_epoch(
         trainee.validation.labels.values.cpu().numpy(), trainee.validation.labels.lengths.numpy()
     )
     dialogue_term, tag_term = (total / steps_an_epoch for total in progress.sums)
-    row = {
-        "epoch": progress.step // steps_an_epoch,
-        "train_loss": dialogue_term + trainee.objective.tag_weight * tag_term,
-        "train_dialogue_loss": dialogue_term,
-        "train_tag_loss": tag_term,
-        "eval_loss": scored.loss,
-        "eval_ndcg_at_10": float(metrics.ndcg(scored.rankings, labels, 10).mean()),
-        "eval_recall_at_10": float(metrics.recall(scored.rankings, labels, 10).mean()),
-    }
-    if row["eval_ndcg_at_10"] > progress.best_score:
-        progress.best_score = row["eval_ndcg_at_10"]
-        progress.best_epoch = int(row["epoch"])
+    record = EpochRecord(
+        epoch=progress.step // steps_an_epoch,
+        train_loss=dialogue_term + trainee.objective.tag_weight * tag_term,
+        train_dialogue_loss=dialogue_term,
+        train_tag_loss=tag_term if trainee.tags else None,
+        eval_loss=scored.loss,
+        eval_ndcg_at_10=float(metrics.ndcg(scored.rankings, labels, 10).mean()),
+        eval_recall_at_10=float(metrics.recall(scored.rankings, labels, 10).mean()),
+    )
+    if record.eval_ndcg_at_10 > progress.best_score:
+        progress.best_score = record.eval_ndcg_at_10
+        progress.best_epoch = record.epoch
         checkpoints.save_best()
-    progress.history.append(row)
+    progress.history.append(record)
     progress.sums = [0.0, 0.0]
     bar.write(
-        f"epoch {int(row['epoch']):3d}  train loss {row['train_loss']:.5f}  "
-        f"evaluation loss {row['eval_loss']:.5f}  nDCG@10 {row['eval_ndcg_at_10']:.4f}  "
-        f"Recall@10 {row['eval_recall_at_10']:.4f}"
+        f"epoch {record.epoch:3d}  train loss {record.train_loss:.5f}  "
+        f"evaluation loss {record.eval_loss:.5f}  nDCG@10 {record.eval_ndcg_at_10:.4f}  "
+        f"Recall@10 {record.eval_recall_at_10:.4f}"
     )
 
 
-def _check_finite(progress: Progress, bar: "tqdm[None]") -> None:
+def _check_finite(progress: Progress, bar: "tqdm[NoReturn]") -> None:
     if not all(math.isfinite(total) for total in progress.sums):
         bar.close()
         raise UserError(
@@ -251,7 +253,7 @@ def _check_finite(progress: Progress, bar: "tqdm[None]") -> None:
 
 
 def _show(
-    progress: Progress, steps: int, epoch: int, epochs: int, bar: "tqdm[None]", with_tags: bool
+    progress: Progress, steps: int, epoch: int, epochs: int, bar: "tqdm[NoReturn]", with_tags: bool
 ) -> None:
     bar.set_description(f"epoch {epoch + 1}/{epochs}", refresh=False)
     losses = {"dialogues": f"{progress.sums[0] / steps:.5f}"}

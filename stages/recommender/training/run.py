@@ -248,7 +248,8 @@ class ModelRun:
             print(
                 f"No GPU is used: this model takes about {_span(seconds)} here, all {models} about "
                 f"{_span(models * seconds)}. On a frozen encoder the same {models} take minutes: "
-                "dvc exp run -S training.trainable_layers=none -S training.head_learning_rate=0.001",
+                "dvc exp run -S training.trainable_layers=none "
+                "-S training.head_learning_rate=0.001",
                 file=sys.stderr,
             )
 

@@ -78,7 +78,7 @@ def score(
         encoder.eval()
     total = torch.zeros((), dtype=torch.float64, device=machine.device)
     rankings = []
-    for rows in torch.arange(len(examples)).split(batch):
+    for rows in torch.split(torch.arange(len(examples)), batch):
         part = examples.take(rows).to(machine.device)
         with machine.autocast():
             logits = model(sentence_vectors(encoder, part), part.mentions).float()
@@ -101,7 +101,7 @@ def score_tags(
     if encoder is not None:
         encoder.eval()
     total = torch.zeros((), dtype=torch.float64, device=machine.device)
-    for rows in torch.arange(len(tags)).split(batch):
+    for rows in torch.split(torch.arange(len(tags)), batch):
         part = tags.take(rows).to(machine.device)
         with machine.autocast():
             logits = model.tag_logits(sentence_vectors(encoder, part))

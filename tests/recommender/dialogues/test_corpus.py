@@ -1,0 +1,114 @@
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from stages.recommender.artifacts import DIALOGUE_SCHEMA, MOVIE_SCHEMA
+from stages.recommender.dialogues.corpus import tokenize_corpus
+from stages.recommender.errors import UserError
+from stages.recommender.params import Dialogues
+
+PARAMS = Dialogues(
+    protocol="corrected",
+    text_form="masked",
+    split="official",
+    test_fraction=0.2,
+    validation_fraction=0.1,
+    split_seed=42,
+    max_tokens=64,
+)
+
+
+def dialogue(number: int, messages: list[tuple[int, str]]) -> dict[str, Any]:
+    return {
+        "conversation_id": number,
+        "initiator_id": 1,
+        "respondent_id": 2,
+        "messages": [{"sender_id": sender, "text": text} for sender, text in messages],
+        "movies": [],
+        "initiator_answers": [],
+        "respondent_answers": [],
+    }
+
+
+def table(dialogues: list[dict[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist(dialogues, schema=DIALOGUE_SCHEMA)
+
+
+def movies(titles: dict[int, str | None]) -> pa.Table:
+    rows = [
+        {
+            "index": index,
+            "redial_id": number,
+            "title": titles[number],
+            "year": None,
+            "movielens_id": None,
+            "match": "none",
+            "movielens_title": None,
+            "genres": [],
+        }
+        for index, number in enumerate(sorted(titles))
+    ]
+    return pa.Table.from_pylist(rows, schema=MOVIE_SCHEMA)
+
+
+@pytest.fixture
+def small() -> dict[str, pa.Table]:
+    talk = [(2, "hi"), (1, "i like @10"), (2, "watch @30"), (1, "great")]
+    return {
+        "train": table([dialogue(number, talk) for number in range(20)]),
+        "test": table([dialogue(100, [(1, "scary @20"), (2, "@10 or @30")])]),
+    }
+
+
+CATALOGUE = {10: "Jaws", 20: None, 30: "Alien"}
+
+
+def test_examples(small: dict[str, pa.Table], tiny_encoder: Path) -> None:
+    tables, figures = tokenize_corpus(small, movies(CATALOGUE), tiny_encoder, PARAMS)
+    [example] = tables["whole", "test"].to_pylist()
+    assert example["text"] == "scary @"
+    assert (example["mentions"], example["labels"]) == ([1], [0, 2])
+    assert example["paper_split"] is None
+    first = tables["whole", "train"].to_pylist()[0]
+    assert first["text"] == "i like @ [SEP] great"
+    assert tables["before", "train"].to_pylist()[0]["text"] == "i like @"
+    assert tables["whole", "train"].num_rows == 18
+    assert tables["whole", "validation"].num_rows == 2
+    assert figures["movies"] == 3
+    assert figures["dialogues"] == {"train": 20, "test": 1}
+    assert figures["first_speaker_is_initiator"] == {"train": 0, "test": 1}
+    assert figures["examples"]["whole"]["test"]["mean_labels"] == 2.0
+    assert figures["examples"]["whole"]["test"]["negatives_per_positive"] == 1.5
+
+
+def test_titles_in_the_text(small: dict[str, pa.Table], tiny_encoder: Path) -> None:
+    params = PARAMS.model_copy(update={"text_form": "titles"})
+    tables, _ = tokenize_corpus(small, movies(CATALOGUE), tiny_encoder, params)
+    assert tables["whole", "train"].to_pylist()[0]["text"] == "i like Jaws [SEP] great"
+    assert tables["whole", "test"].to_pylist()[0]["text"] == "scary @"
+
+
+def test_notebook_selects_on_the_test_split(small: dict[str, pa.Table], tiny_encoder: Path) -> None:
+    params = PARAMS.model_copy(update={"protocol": "notebook"})
+    tables, _ = tokenize_corpus(small, movies(CATALOGUE), tiny_encoder, params)
+    assert tables["whole", "validation"].equals(tables["whole", "test"])
+    assert tables["whole", "train"]["conversation_id"].to_pylist() == list(range(20))
+    first = tables["whole", "train"].to_pylist()[0]
+    assert (first["text"], first["labels"]) == ("hi [SEP] watch @", [0])
+
+
+def test_paper_split(small: dict[str, pa.Table], tiny_encoder: Path) -> None:
+    params = PARAMS.model_copy(update={"split": "paper"})
+    tables, _ = tokenize_corpus(small, movies(CATALOGUE), tiny_encoder, params)
+    sizes = [tables["whole", split].num_rows for split in ("train", "validation", "test")]
+    assert sizes == [14, 2, 4]
+    for split in ("train", "validation", "test"):
+        assert set(tables["whole", split]["paper_split"].to_pylist()) == {split}
+
+
+def test_split_without_examples(tiny_encoder: Path) -> None:
+    silent = table([dialogue(1, [(1, "hi")])])
+    with pytest.raises(UserError, match="the train split has no example"):
+        tokenize_corpus({"train": silent, "test": silent}, movies(CATALOGUE), tiny_encoder, PARAMS)

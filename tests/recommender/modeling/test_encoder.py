@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModel
+
+from stages.recommender.errors import UserError
+from stages.recommender.modeling import encoder as encoder_module
+from stages.recommender.modeling.encoder import SentenceEncoder
+from stages.recommender.modeling.ragged import Ragged
+
+TEXTS = [[2, 5, 6, 3], [2, 3], [2, 7, 8, 9, 10, 11, 3], [2, 5, 3], [2, 9, 9, 9, 9, 9, 9, 9, 3]]
+TOKENS = Ragged(
+    torch.tensor([token for text in TEXTS for token in text]),
+    torch.tensor([len(text) for text in TEXTS]),
+)
+
+
+def by_hand(folder: Path, text: list[int], pooling: str) -> torch.Tensor:
+    model = AutoModel.from_pretrained(folder).eval()
+    hidden = model(input_ids=torch.tensor([text])).last_hidden_state[0]
+    return hidden[0] if pooling == "cls" else hidden.mean(0)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+@pytest.mark.parametrize("chunk_tokens", [1, 16, 10_000])
+def test_each_text_is_encoded_as_if_alone(
+    tiny_encoder: Path, pooling: str, chunk_tokens: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder_module, "CHUNK_TOKENS", chunk_tokens)
+    encoder = SentenceEncoder(tiny_encoder, pooling, "none").eval()
+    vectors = encoder(TOKENS)
+    for text, vector in zip(TEXTS, vectors, strict=True):
+        torch.testing.assert_close(vector, by_hand(tiny_encoder, text, pooling))
+
+
+def test_chunks_keep_to_the_budget(tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder_module, "CHUNK_TOKENS", 10)
+    encoder = SentenceEncoder(tiny_encoder, "mean", "none")
+    order = torch.argsort(TOKENS.lengths, stable=True)
+    chunks = [TOKENS.lengths[rows].tolist() for rows in encoder._chunks(TOKENS, order)]
+    assert chunks == [[2, 3], [4], [7], [9]]
+
+
+@pytest.mark.parametrize(("layers", "learning"), [("none", 0), (1, 1), (2, 2), ("all", 3)])
+def test_trainable_layers(tiny_encoder: Path, layers: int | str, learning: int) -> None:
+    encoder = SentenceEncoder(tiny_encoder, "mean", layers)
+    parts = [encoder.transformer.encoder.layer[1], encoder.transformer.encoder.layer[0]]
+    parts.append(encoder.transformer.embeddings)
+    found = [all(p.requires_grad for p in part.parameters()) for part in parts]
+    assert found == [True] * learning + [False] * (3 - learning)
+
+
+def test_more_layers_than_there_are(tiny_encoder: Path) -> None:
+    with pytest.raises(UserError, match="trainable_layers is 3, but the encoder has 2 layers"):
+        SentenceEncoder(tiny_encoder, "mean", 3)
+
+
+def test_gradients_reach_every_text(tiny_encoder: Path) -> None:
+    encoder = SentenceEncoder(tiny_encoder, "mean", "all").eval()
+    encoder(TOKENS).sum().backward()
+    gradient = encoder.transformer.embeddings.word_embeddings.weight.grad
+    used = {token for text in TEXTS for token in text}
+    assert {int(row) for row in gradient.abs().sum(1).nonzero()} == used
+
+
+def test_folder_without_a_model(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no encoder that can be loaded"):
+        SentenceEncoder(tmp_path, "mean", "all")
