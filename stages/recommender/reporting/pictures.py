@@ -127,7 +127,7 @@ def _ladder_alt(steps: Ladder) -> str:
         if score_column in rung.scores
     ]
     name = results.heading(score_column)
-    return f"{name} over {len(steps.rungs)} repairs, from {' to '.join(ends)}"
+    return f"{name} over {len(steps.rungs)} rungs, from {' to '.join(ends)}"
 
 
 def _curves_alt(report: Report) -> str:

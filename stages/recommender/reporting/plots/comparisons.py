@@ -41,7 +41,9 @@ def models(table: pd.DataFrame, score_columns: Sequence[str], look: Look = WIDE)
     return dots.side_by_side(panels, [results.heading(each) for each in score_columns], look)
 
 
-def gain(found: Sequence[Gain], score_name: str, names: tuple[str, str], look: Look) -> Figure:
+def gain(
+    found: Sequence[Gain], score_name: str, names: tuple[str, str], look: Look = WIDE
+) -> Figure:
     """What the second trainer gains over the first, a row a variant.
 
     Args:

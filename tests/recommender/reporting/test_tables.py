@@ -1,0 +1,138 @@
+import made_up_report
+import pandas as pd
+import pytest
+
+from stages.recommender.reporting import gains, tables
+from stages.recommender.reporting.published import TurnRecall, TurnSystem
+from stages.recommender.reporting.results import Score
+from stages.recommender.reporting.tables import Column, Table
+
+
+def test_the_models_as_text() -> None:
+    text = tables.models(made_up_report.results(), ["all ndcg@10"]).text()
+    assert text == "\n".join(
+        [
+            "model                     nDCG@10 (all)      95% interval    epoch",
+            "----------------------  ---------------  ----------------  -------",
+            "popular                          0.0500  [0.0400, 0.0700]        -",
+            "mentions-then-popular            0.2100  [0.2000, 0.2300]        -",
+            "original-baseline                0.0400  [0.0300, 0.0600]        2",
+            "original-rnn-multitask           0.0500  [0.0400, 0.0700]        1",
+            "weighted-baseline                0.1000  [0.0900, 0.1200]        3",
+            "weighted-rnn-multitask           0.1200  [0.1100, 0.1400]        3",
+        ]
+    )
+
+
+def test_the_models_without_intervals() -> None:
+    columns = ["all ndcg@10", "new ndcg@10"]
+    table = tables.models(made_up_report.results(), columns, intervals=False)
+    assert [column.heading for column in table.columns] == [
+        "model",
+        "nDCG@10 (all)",
+        "nDCG@10 (new)",
+        "epoch",
+    ]
+    assert table.rows[3] == ("original-rnn-multitask", "0.0500", "-", "1")
+
+
+def test_the_highest_score_is_marked_as_it_is_written() -> None:
+    scores = [0.12341, 0.12339, 0.1, None]
+    frame = pd.DataFrame({"model": list("abcd"), "all ndcg@10": scores})
+    assert tables.models(frame, ["all ndcg@10"]).columns[1].best == (0, 1)
+
+
+def test_gains_as_markdown() -> None:
+    found = gains.gains(made_up_report.results(), "new ndcg@10")
+    assert tables.gains(found).markdown() == "\n".join(
+        [
+            "| variant   |   original |     95% interval |   weighted |     95% interval |"
+            "    gain |   relative |",
+            "|:----------|-----------:|-----------------:|-----------:|-----------------:|"
+            "--------:|-----------:|",
+            "| baseline  |     0.0400 | [0.0300, 0.0600] |     0.0800 | [0.0700, 0.1000] |"
+            " +0.0400 |    +100.0% |",
+        ]
+    )
+
+
+def test_against_the_paper_and_the_notebook() -> None:
+    table = tables.against_published(made_up_report.results(), "all ndcg@10")
+    row = dict(zip((column.heading for column in table.columns), table.rows[1], strict=True))
+    assert row["variant"] == "rnn-multitask"
+    assert (row["paper"], row["notebook"], row["weighted"]) == ("0.169", "0.0462", "0.1200")
+    # 0.12 - 0.169 and 0.05 - 0.169
+    assert (row["weighted - paper"], row["original - paper"]) == ("-0.0490", "-0.1190")
+
+
+def test_a_new_variant_has_no_published_figure() -> None:
+    frame = pd.DataFrame(
+        [{"model": "softmax-gate", "trainer": "softmax", "variant": "gate", "all ndcg@10": 0.3}]
+    )
+    table = tables.against_published(frame, "all ndcg@10")
+    assert table.rows == [("gate", "-", "-", "0.3000", "-")]
+
+
+def test_our_systems_stand_below_the_published_ones() -> None:
+    table = tables.turn_systems([TurnSystem("ours", None, TurnRecall(0.036, 0.19, 0.39))])
+    assert table.rows[0] == ("KBRD", "0.033", "0.177", "0.332", "-", "-", "-")
+    assert table.rows[-1] == ("ours, here", "-", "-", "-", "0.036", "0.190", "0.390")
+    best_fresh_at_1 = table.columns[4]
+    assert best_fresh_at_1.heading == "fresh Recall@1"
+    assert best_fresh_at_1.best == (7,)
+
+
+def test_paired_tests_and_coverage() -> None:
+    report = made_up_report.report()
+    assert tables.paired_tests(report.tests).rows == [
+        (
+            "weighted-rnn-multitask",
+            "weighted-baseline",
+            "+0.0200",
+            "[-0.0010, +0.0400]",
+            "< 0.001",
+        )
+    ]
+    assert report.coverage is not None
+    assert tables.coverage(report.coverage).rows == [
+        ("title and year", "70", "70.0%", "900", "90.0%"),
+        ("year off by one", "20", "20.0%", "60", "6.0%"),
+        ("not joined", "10", "10.0%", "40", "4.0%"),
+    ]
+
+
+def test_the_ladder() -> None:
+    rows = tables.ladder(made_up_report.ladder()).rows
+    assert rows[1] == ("+ roles", "0.0500", "[0.0400, 0.0600]", "0.0400", "[0.0300, 0.0500]")
+
+
+def test_markdown_escapes_what_would_end_a_cell() -> None:
+    table = Table((Column("title", ("A|B",), "name"), Column("n", ("1",))))
+    assert table.markdown().splitlines()[-1] == r"| A\|B    |   1 |"
+    assert table.text().splitlines()[-1] == "A|B        1"
+
+
+def test_digits_stay_as_they_were_written() -> None:
+    table = Table((Column("title", ("007", "1e5"), "name"), Column("n", ("0.10", "2"))))
+    assert table.text().splitlines()[2:] == ["007      0.10", "1e5         2"]
+
+
+def test_a_table_without_rows_has_its_headings() -> None:
+    table = Table((Column("title", (), "name"), Column("n", ())))
+    assert table.text().splitlines()[0].split() == ["title", "n"]
+
+
+def test_csv_keeps_every_digit() -> None:
+    frame = pd.DataFrame({"model": ["a,b"], "score": [1 / 3]})
+    assert tables.csv(frame) == 'model,score\n"a,b",0.3333333333333333\n'
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0004, "< 0.001"), (0.001, "0.001"), (0.41, "0.410")]
+)
+def test_p_values(value: float, text: str) -> None:
+    assert tables.p_value(value) == text
+
+
+def test_a_score_without_interval() -> None:
+    assert tables.interval(Score(0.5)) == "-"
