@@ -1,0 +1,1 @@
+"""Movies: their titles, the catalogue, and the join to MovieLens."""
