@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stages.recommender.dialogues.text import SEPARATOR
 from stages.recommender.evaluation import metrics
 from stages.recommender.evaluation.intervals import RESAMPLES, Dialogues, Interval
-from stages.recommender.evaluation.ragged import Ragged
+from stages.recommender.evaluation.movie_lists import MovieLists
 from stages.recommender.evaluation.rankings import Rankings
 
 CUTOFF = 10
@@ -80,7 +80,7 @@ class Catalogue:
         years = movies["year"].fill_null(0).to_numpy().astype(np.int64)
         titles, ids = movies["title"].to_pylist(), movies["redial_id"].to_pylist()
         counts = (
-            np.bincount(Ragged.from_column(train[column]).values, minlength=movies.num_rows)
+            np.bincount(MovieLists.from_column(train[column]).values, minlength=movies.num_rows)
             for column in ("labels", "mentions")
         )
         return cls(tuple(map(_title, titles, years.tolist(), ids)), years, *counts)

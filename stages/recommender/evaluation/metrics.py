@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.recommender.evaluation.ragged import Ragged
+from stages.recommender.evaluation.movie_lists import MovieLists
 
-Labels = Ragged
+Labels = MovieLists
 Rankings = NDArray[np.int32]
 Values = NDArray[np.float64]
 

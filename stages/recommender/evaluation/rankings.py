@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from stages.recommender.evaluation.ragged import Ragged
+from stages.recommender.evaluation.movie_lists import MovieLists
 
 DEPTH = 100
 """Movies of a ranking that are kept."""
@@ -66,9 +66,9 @@ class Rankings:
     """(examples,)."""
     turn: NDArray[np.int32]
     """(examples,)."""
-    mentions: Ragged
+    mentions: MovieLists
     """What the request mentions."""
-    labels: Ragged
+    labels: MovieLists
     """What was recommended, distinct."""
     ranking: NDArray[np.int32]
     """Catalogue indices, best first: (examples, DEPTH), -1 where there are fewer."""
@@ -91,9 +91,9 @@ class Rankings:
             reading,
             rows["conversation_id"].to_numpy(),
             rows["turn"].to_numpy(),
-            Ragged.from_column(rows["mentions"]),
-            Ragged.from_column(rows["labels"]),
-            _padded(Ragged.from_column(rows["ranking"])),
+            MovieLists.from_column(rows["mentions"]),
+            MovieLists.from_column(rows["labels"]),
+            _padded(MovieLists.from_column(rows["ranking"])),
         )
 
     @classmethod
@@ -112,8 +112,8 @@ class Rankings:
             reading,
             examples["conversation_id"].to_numpy(),
             examples["turn"].to_numpy(),
-            Ragged.from_column(examples["mentions"]),
-            Ragged.from_column(examples["labels"]),
+            MovieLists.from_column(examples["mentions"]),
+            MovieLists.from_column(examples["labels"]),
             ranking,
         )
 
@@ -127,7 +127,7 @@ class Rankings:
                 "turn": self.turn,
                 "mentions": self.mentions.to_column(),
                 "labels": self.labels.to_column(),
-                "ranking": Ragged(self.ranking[there], there.sum(axis=1)).to_column(),
+                "ranking": MovieLists(self.ranking[there], there.sum(axis=1)).to_column(),
             }
         )
 
@@ -142,14 +142,14 @@ class Rankings:
             ranking=self.ranking[kept],
         )
 
-    def without(self, movies: Ragged) -> "Rankings":
+    def without(self, movies: MovieLists) -> "Rankings":
         """The same rankings with some movies of each example taken out, the others closing up."""
         out = movies.contains(self.ranking)
         order = np.argsort(out, axis=1, kind="stable")
         kept = np.where(out, -1, self.ranking)
         return replace(self, ranking=np.take_along_axis(kept, order, axis=1))
 
-    def with_labels(self, labels: Ragged) -> "Rankings":
+    def with_labels(self, labels: MovieLists) -> "Rankings":
         """The same rankings against other labels; examples without any are left out."""
         return replace(self, labels=labels).keep(labels.lengths > 0)
 
@@ -182,7 +182,7 @@ def fresh(turns: Rankings) -> Rankings:
     return new(turns)
 
 
-def _padded(rows: Ragged) -> NDArray[np.int32]:
+def _padded(rows: MovieLists) -> NDArray[np.int32]:
     matrix = np.full((len(rows), DEPTH), -1, dtype=np.int32)
     matrix[rows.row_of_value, rows.place_of_value] = rows.values
     return matrix

@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from stages.recommender.evaluation.ragged import Ragged
+from stages.recommender.evaluation.movie_lists import MovieLists
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,9 +16,9 @@ class Examples:
     """Requests with what was recommended."""
 
     texts: list[str]
-    mentions: Ragged
+    mentions: MovieLists
     """Catalogue indices that the request mentions, in order, repeats kept."""
-    labels: Ragged
+    labels: MovieLists
     """Distinct catalogue indices that were recommended; a baseline reads them only to learn."""
     vectors: NDArray[np.float32] | None = None
     """Sentence vectors of the texts (examples, width); only some baselines read them."""
@@ -36,8 +36,8 @@ class Examples:
         """The examples of a table of ``artifacts.EXAMPLE_SCHEMA``."""
         return cls(
             table["text"].to_pylist(),
-            Ragged.from_column(table["mentions"]),
-            Ragged.from_column(table["labels"]),
+            MovieLists.from_column(table["mentions"]),
+            MovieLists.from_column(table["labels"]),
             vectors,
         )
 
@@ -50,7 +50,7 @@ class Examples:
         return np.bincount(self.labels.values, minlength=movies)
 
 
-def incidence(rows: Ragged, movies: int) -> csr_array:
+def incidence(rows: MovieLists, movies: int) -> csr_array:
     """Ones where a row names a movie, however often it does: (rows, movies) float64."""
     once = rows.distinct()
     ones = np.ones(len(once.values))

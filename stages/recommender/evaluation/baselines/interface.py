@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.recommender.evaluation.baselines.examples import Examples
-from stages.recommender.evaluation.ragged import Ragged
+from stages.recommender.evaluation.movie_lists import MovieLists
 
 Scores = NDArray[np.float32]
 
@@ -17,6 +17,10 @@ class Baseline(Protocol):
     name: ClassVar[str]
     """Its row in every table."""
 
+    def __init__(self, movies: int) -> None:
+        """For a catalogue of ``movies``."""
+        ...
+
     def fit(self, train: Examples) -> Self:
         """Learn from examples, forgetting what was learnt before."""
         ...
@@ -26,7 +30,7 @@ class Baseline(Protocol):
         ...
 
 
-def put_first(scores: Scores, mentioned: Ragged, order: NDArray[Any]) -> Scores:
+def put_first(scores: Scores, mentioned: MovieLists, order: NDArray[Any]) -> Scores:
     """Scores in which the mentioned movies are greater than all others of their row.
 
     Args:

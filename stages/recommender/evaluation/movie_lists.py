@@ -1,4 +1,4 @@
-"""Rows of different lengths as two flat arrays, so that nothing loops over examples."""
+"""Lists of movies of different lengths as two flat arrays, so that nothing loops over examples."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
-class Ragged:
-    """Catalogue indices by example."""
+class MovieLists:
+    """Movies by example, such as mentions or labels: a list of catalogue indices each."""
 
     values: NDArray[np.integer]
     """The indices of all rows one after the other, 0 or greater: (total,)."""
@@ -69,23 +69,23 @@ class Ragged:
         rows: list[list[int]] = self.to_column().to_pylist()
         return rows
 
-    def keep_values(self, kept: NDArray[np.bool_]) -> "Ragged":
+    def keep_values(self, kept: NDArray[np.bool_]) -> "MovieLists":
         """The same rows with only some values; ``kept`` has one entry a value."""
         lengths = np.bincount(self.row_of_value[kept], minlength=len(self))
-        return Ragged(self.values[kept], lengths)
+        return MovieLists(self.values[kept], lengths)
 
-    def keep_rows(self, kept: NDArray[np.bool_]) -> "Ragged":
+    def keep_rows(self, kept: NDArray[np.bool_]) -> "MovieLists":
         """Only some rows, whole; ``kept`` has one entry a row."""
-        return Ragged(self.values[np.repeat(kept, self.lengths)], self.lengths[kept])
+        return MovieLists(self.values[np.repeat(kept, self.lengths)], self.lengths[kept])
 
-    def distinct(self) -> "Ragged":
+    def distinct(self) -> "MovieLists":
         """The same rows with each value only where it stands first."""
         _, first = np.unique(self._pairs(), return_index=True)
         kept = np.zeros(len(self.values), dtype=np.bool_)
         kept[first] = True
         return self.keep_values(kept)
 
-    def isin(self, other: "Ragged") -> NDArray[np.bool_]:
+    def isin(self, other: "MovieLists") -> NDArray[np.bool_]:
         """Which values stand in the row of the same number of ``other``: (total,)."""
         width = max(self._width(), other._width())
         return np.isin(self._pairs(width), other._pairs(width))
