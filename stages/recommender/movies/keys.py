@@ -28,7 +28,7 @@ _SPACE_OUTSIDE_NUMBERS = re.compile(r"(?<![0-9]) | (?![0-9])")
 _NUMBER = re.compile(r"\b[0-9]+d?\b")
 _SUBTITLE = re.compile(r"\s*[:;]\s+(?:or:?\s+)?|\s+or:\s+|\s+[-\u2013\u2014]+\s+", re.IGNORECASE)
 # an owner of two to four words, as in Tyler Perry's or Dr. Seuss'; a single word, as in Howl's
-# Moving Castle, or one behind an article, as in The Hitman's Bodyguard, belongs to the title
+# Moving Castle, or one with an article, as in The Hitman's Bodyguard, belongs to the title
 _OWNER = re.compile(
     r"(?!(?:the|an?|my|your|his|her|our|their)\s)\S+(?:\s\S+){1,3}?(?<=['\u2019]s|s['\u2019])\s+",
     re.IGNORECASE,

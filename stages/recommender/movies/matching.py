@@ -35,7 +35,7 @@ def title_rules(fuzzy_threshold: float) -> dict[str, Rule]:
     """The rules by name, in the order in which they are tried.
 
     Args:
-        fuzzy_threshold: Least similarity for the last rule, 0 to 100.
+        fuzzy_threshold: Least similarity, 0 to 100, for the rule ``fuzzy``.
     """
     return {
         "exact": same_title.exact,

@@ -30,11 +30,11 @@ def part_of_title(name: Name, index: MovieLensIndex) -> Entry | None:
     for part in title_parts(name.title):
         for entry in index.called(title_key(part), name.year):
             found.setdefault(entry.movie_id, (entry, part))
-    entry = clear_choice(entry for entry, _ in found.values())
-    if entry is None:
+    choice = clear_choice(entry for entry, _ in found.values())
+    if choice is None:
         return None
-    _, part = found[entry.movie_id]
-    return entry if entry.well_known or len(part.split()) >= LONG_TITLE else None
+    _, part = found[choice.movie_id]
+    return choice if choice.well_known or len(part.split()) >= LONG_TITLE else None
 
 
 def beginning_without_year(name: Name, index: MovieLensIndex) -> Entry | None:

@@ -40,7 +40,12 @@ def test_without_numbers() -> None:
         ("Borat: Cultural Learnings of America", ["borat", "cultural learnings of america"]),
         (
             "Star Wars: Episode V - The Empire Strikes Back",
-            ["star wars", "star wars 5", "episode 5 the empire strikes back", "empire strikes back"],
+            [
+                "star wars",
+                "star wars 5",
+                "episode 5 the empire strikes back",
+                "empire strikes back",
+            ],
         ),
         ("Dr. Strangelove or: How I Learned", ["dr strangelove", "how i learned"]),
         ("Birdman: Or", ["birdman", "or"]),
@@ -53,7 +58,7 @@ def test_without_numbers() -> None:
         ("Truth or Dare", []),
         ("Spider-Man", []),
     ],
-)  # fmt: skip
+)
 def test_title_parts(title: str, parts: list[str]) -> None:
     assert title_parts(title) == parts
 

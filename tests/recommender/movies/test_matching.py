@@ -32,35 +32,69 @@ JOINED = [
     ("Holiday  (2006)", "exact", ["*Holiday (2006)", "Holiday, The (2006)"]),
     ("Why Him%3F (2016)", "exact", ["Why Him? (2016)"]),
     ("WALL-E (2008)", "title", ["WALL·E (2008)"]),
-    ("Kill Bill: Volume 1 (2003)", "title", ["Kill Bill: Vol. 1 (2003)", "Kill Bill: Vol. 2 (2004)"]),
+    (
+        "Kill Bill: Volume 1 (2003)",
+        "title",
+        ["Kill Bill: Vol. 1 (2003)", "Kill Bill: Vol. 2 (2004)"],
+    ),
     ("Oldboy  (2003)", "title", ["Old Boy (2003)"]),
     ("The Intouchables (2011)", "title", ["Intouchables (2011)"]),
-    ("Naked Gun 33⅓: The Final Insult (1994)", "title", ["Naked Gun 33 1/3: The Final Insult (1994)"]),
+    (
+        "Naked Gun 33⅓: The Final Insult (1994)",
+        "title",
+        ["Naked Gun 33 1/3: The Final Insult (1994)"],
+    ),
     ("Mad Max 2 (1981)", "alternative", ["*Road Warrior, The (Mad Max 2) (1981)"]),
-    ("The Meyerowitz Stories (New and Selected) (2017)", "alternative", ["The Meyerowitz Stories (2017)"]),
+    (
+        "The Meyerowitz Stories (New and Selected) (2017)",
+        "alternative",
+        ["The Meyerowitz Stories (2017)"],
+    ),
     ("Black Panther (2018)", "year_off_by_one", ["Black Panther (2017)"]),
     ("Hangover (2010)", "year_off_by_one", ["Hangover, The (2009)"]),
     ("Waiting for Guffman (1997)", "year_off_by_one", ["*Waiting for Guffman (1996)"]),
     ("Zootopia", "name_without_year", ["Zootopia (2016)"]),
-    ("A Wrinkle in Time ", "name_without_year", ["A Wrinkle in Time (2018)", "*A Wrinkle in Time (2003)"]),
+    (
+        "A Wrinkle in Time ",
+        "name_without_year",
+        ["A Wrinkle in Time (2018)", "*A Wrinkle in Time (2003)"],
+    ),
     ("Thor ", "name_without_year", ["Thor (2011)", "Thor: The Dark World (2013)"]),
     ("Born in China", "name_without_year", ["*Born in China (2017)"]),
-    ("Scary Movie ", "name_without_year", ["Scary Movie (2000)", "Scary Movie 2 (2001)", "Scary Movie 5 (Scary MoVie) (2013)"]),
+    (
+        "Scary Movie ",
+        "name_without_year",
+        ["Scary Movie (2000)", "Scary Movie 2 (2001)", "Scary Movie 5 (Scary MoVie) (2013)"],
+    ),
     ("Ready Player One  (2018)", "movie_without_year", ["*Ready Player One"]),
     ("Moonlight  (2016)", "movie_without_year", ["Moonlight", "*Moonlight (2002)"]),
-    ("Jumanji  (2017)", "part_of_title", ["Jumanji: Welcome to the Jungle (2017)", "Jumanji (1995)"]),
-    ("The Empire Strikes Back (1980)", "part_of_title", ["*Star Wars: Episode V - The Empire Strikes Back (1980)"]),
+    (
+        "Jumanji  (2017)",
+        "part_of_title",
+        ["Jumanji: Welcome to the Jungle (2017)", "Jumanji (1995)"],
+    ),
+    (
+        "The Empire Strikes Back (1980)",
+        "part_of_title",
+        ["*Star Wars: Episode V - The Empire Strikes Back (1980)"],
+    ),
     ("Gnomeo & Juliet: Sherlock Gnomes (2018)", "part_of_title", ["Sherlock Gnomes (2018)"]),
     ("Madea Goes to Jail (2009)", "part_of_title", ["*Tyler Perry's Madea Goes to Jail (2009)"]),
-    ("Anchorman ", "beginning_without_year",
-     ["Anchorman: The Legend of Ron Burgundy (2004)", "Anchorman 2: The Legend Continues (2013)"]),
+    (
+        "Anchorman ",
+        "beginning_without_year",
+        [
+            "Anchorman: The Legend of Ron Burgundy (2004)",
+            "Anchorman 2: The Legend Continues (2013)",
+        ],
+    ),
     ("Ice Age: The Meltdown (2006)", "number_left_out", ["*Ice Age 2: The Meltdown (2006)"]),
     ("Annabelle 2 (2017)", "sequel_number", ["Annabelle: Creation (2017)", "Annabelle (2014)"]),
     ("Judgement Night (1993)", "fuzzy", ["*Judgment Night (1993)"]),
     ("Maze Runner: The Scorch Trials (2015)", "fuzzy", ["Maze Runner: Scorch Trials (2015)"]),
     ("The Taking of Pelham 123  (2009)", "fuzzy", ["Taking of Pelham 1 2 3, The (2009)"]),
     ("Paranormal Activity (2007)", "year_off_by_three", ["Paranormal Activity (2009)"]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "rule", "movies"), JOINED, ids=[row[0] for row in JOINED])
@@ -81,9 +115,15 @@ UNSURE = [
     ("Harry Potter ", ["Harry Potter and the Chamber of Secrets (2002)"]),
     ("Kill Bill", ["Kill Bill: Vol. 1 (2003)", "Kill Bill: Vol. 2 (2004)"]),
     # a series' name
-    ("The Lord of the Rings ", ["Lord of the Rings, The (1978)", "Lord of the Rings: The Two Towers, The (2002)"]),
+    (
+        "The Lord of the Rings ",
+        ["Lord of the Rings, The (1978)", "Lord of the Rings: The Two Towers, The (2002)"],
+    ),
     ("Star Trek ", ["Star Trek (2009)", "Star Trek: The Motion Picture (1979)"]),
-    ("Bridget Jones ", ["Bridget Jones's Diary (2001)", "Bridget Jones: The Edge of Reason (2004)"]),
+    (
+        "Bridget Jones ",
+        ["Bridget Jones's Diary (2001)", "Bridget Jones: The Edge of Reason (2004)"],
+    ),
     # articles and accents that make another title
     ("Take  (2007)", ["Take, The (2007)"]),
     ("Lóve (2011)", ["Love (2011)"]),
@@ -107,7 +147,7 @@ UNSURE = [
     (" (2007)", ["$ (2007)"]),
     ("???", ["??? (2007)"]),
     ("", ["Toy Story (1995)"]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "movies"), UNSURE, ids=[row[0] for row in UNSURE])
@@ -130,7 +170,7 @@ def test_threshold_decides_how_alike_titles_have_to_be() -> None:
 
 def test_well_known_are_the_movies_with_the_most_tags() -> None:
     names = ["First Movie (2000)", "Second Movie (2000)"]
-    most = {number: 9 for number in range(10, 10 + WELL_KNOWN - 1)}
+    most = dict.fromkeys(range(10, 10 + WELL_KNOWN - 1), 9)
     index = MovieLensIndex([1, 2], names, most | {1: 4, 2: 3})
     first, second = (clear_choice(index.called(f"{n}movie", 2000)) for n in ("first", "second"))
     assert first is not None and second is not None
@@ -146,11 +186,9 @@ def test_match_by_id_joins_equal_numbers() -> None:
     assert match_by_id([1, 2, 3], [3, 1]) == [Match(1, "id"), Match(None, "none"), Match(3, "id")]
 
 
-word = st.sampled_from(
-    ["star", "wars", "war", "of", "the", "worlds", "2", "ii", "part", "one", "alien", "aliens"]
-    + ["It", "Lóve", "love", "judgement", "judgment", "Tyler Perry's"]
-)
-plain_title = st.lists(word, min_size=1, max_size=4).map(" ".join)
+words = ["star", "wars", "war", "of", "the", "worlds", "2", "ii", "part", "one", "alien", "aliens"]
+words += ["It", "Lóve", "love", "judgement", "judgment", "Tyler Perry's"]
+plain_title = st.lists(st.sampled_from(words), min_size=1, max_size=4).map(" ".join)
 full_title = st.builds(
     "{}{}{}".format,
     st.sampled_from(["", "The ", "A "]),

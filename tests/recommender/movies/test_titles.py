@@ -14,40 +14,10 @@ from stages.recommender.movies.titles import (
 )
 
 any_text = st.text(st.characters())
-title_like = st.lists(
-    st.sampled_from(
-        [
-            "The",
-            "A",
-            "Matrix",
-            "II",
-            "x",
-            "Part",
-            "Part I",
-            "Episode V",
-            "&",
-            "+",
-            "#9",
-            "½",
-            "E.T.",
-        ]
-        + [
-            ", The",
-            ", L'",
-            ", Les",
-            ": ",
-            " - ",
-            "(",
-            ")",
-            "(a.k.a. ",
-            "%3F",
-            "&amp;",
-            "é",
-            "'s",
-            "M*A*S*H",
-        ]
-    )
-).map(" ".join)
+pieces = ["The", "A", "Matrix", "II", "x", "Part", "Part I", "Episode V", "&", "+", "#9", "½"]
+pieces += ["E.T.", "M*A*S*H", ", The", ", L'", ", Les", ": ", " - ", "(", ")", "(a.k.a. ", "%3F"]
+pieces += ["&amp;", "é", "'s"]
+title_like = st.lists(st.sampled_from(pieces)).map(" ".join)
 
 
 @pytest.mark.parametrize(
@@ -71,9 +41,9 @@ title_like = st.lists(
             1991,
         ),
         ("Good, the Bad and the Ugly, The (1966)", "The Good, the Bad and the Ugly", 1966),
-        ("Death Note: Desu nôto (2006–2007)", "Death Note: Desu nôto", 2006),
+        ("Death Note: Desu nôto (2006\u20132007)", "Death Note: Desu nôto", 2006),
         ("Fawlty Towers (1975-1979)", "Fawlty Towers", 1975),
-        ("Doctor Who (2005– )", "Doctor Who", 2005),
+        ("Doctor Who (2005\u2013 )", "Doctor Who", 2005),
         ("2001: A Space Odyssey ", "2001: A Space Odyssey", None),
         ("1984", "1984", None),
         ("1984 (1984)", "1984", 1984),
@@ -95,16 +65,20 @@ def test_parse_title_and_year(name: str, title: str, year: int | None) -> None:
         ("Toy Story (1995)", ()),
         ("(500) Days of Summer (2009)", ()),
         ("Seven (a.k.a. Se7en) (1995)", ("Seven", "Se7en")),
-        ("European Vacation (aka National Lampoon's European Vacation) (1985)",
-         ("European Vacation", "National Lampoon's European Vacation")),
+        (
+            "European Vacation (aka National Lampoon's European Vacation) (1985)",
+            ("European Vacation", "National Lampoon's European Vacation"),
+        ),
         ("Bear, The (a.k.a. Grizzly) (Ours, L') (1988)", ("The Bear", "Grizzly", "L'Ours")),
-        ("Every Man for Himself (Slow Motion) (Sauve qui peut (la vie)) (1980)",
-         ("Every Man for Himself", "Slow Motion", "Sauve qui peut (la vie)")),
+        (
+            "Every Man for Himself (Slow Motion) (Sauve qui peut (la vie)) (1980)",
+            ("Every Man for Himself", "Slow Motion", "Sauve qui peut (la vie)"),
+        ),
         ("Ghostbusters (Ghostbusters) (1984)", ("Ghostbusters",)),
         ("Unbalanced) (1990)", ()),
         ("(REC) (2007)", ()),
     ],
-)  # fmt: skip
+)
 def test_parse_alternatives(name: str, alternatives: tuple[str, ...]) -> None:
     assert parse(name).alternatives == alternatives
 
@@ -140,7 +114,10 @@ def test_parse_keeps_the_whole_title_beside_its_parts() -> None:
         ("Fast & Furious", "Fast and Furious"),
         ("Romeo + Juliet", "Romeo and Juliet"),
         ("Rocky III", "Rocky 3"),
-        ("Star Wars: Episode I – The Phantom Menace", "Star Wars: Episode 1 - The Phantom Menace"),
+        (
+            "Star Wars: Episode I \u2013 The Phantom Menace",
+            "Star Wars: Episode 1 - The Phantom Menace",
+        ),
         ("The Godfather Part II", "Godfather: Part Two, The"),
         ("The Naked Gun 2½", "Naked Gun 2 1/2, The"),
         ("Naked Gun 33⅓", "Naked Gun 33 1/3"),
