@@ -8,10 +8,11 @@ import sys
 from stages.recommender import artifacts
 from stages.recommender.dialogues import splits
 from stages.recommender.errors import UserError, run_stage
+from stages.recommender.evaluation.readings import PAPER_SPLIT
 from stages.recommender.modeling.variants import VARIANTS
 from stages.recommender.params import Params, load_params
 from stages.recommender.training.results import write_results
-from stages.recommender.training.run import PAPER_SPLIT, Inputs, ModelRun
+from stages.recommender.training.run import Inputs, ModelRun
 
 
 def main() -> None:

@@ -30,6 +30,8 @@ MODELS = Path("models")
 METRICS = Path("metrics")
 HISTORY = METRICS / "history"
 RANKINGS = Path("data/rankings")
+SUMMARY = METRICS / "summary.json"
+REPORT = METRICS / "report"
 CACHE = Path(os.environ.get("DVC_ROOT", ".")) / ".cache"
 """What can be computed again but need not be: downloads, sentence vectors, unfinished trainings.
 

@@ -17,13 +17,13 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from stages.recommender import artifacts
 from stages.recommender.errors import UserError, run_stage
 from stages.recommender.params import PARAMS_FILE, load_params
 from stages.recommender.presets import load_preset, override
 
 RUNS = Path("runs")
 COPIED = ("dvc.yaml", ".dvcignore", "stages")
-TABLE = Path("metrics/report/table.txt")
 
 
 def prepare(folder: Path, presets: list[str], values: list[str]) -> None:
@@ -137,9 +137,10 @@ def main() -> None:
     folder = RUNS / arguments.name
     prepare(folder, arguments.preset, arguments.values)
     reproduce(folder)
-    print((folder / TABLE).read_text(encoding="utf-8"))
-    for picture in sorted((folder / TABLE.parent).glob("*")):
-        print(picture)
+    report = folder / artifacts.REPORT
+    print("\n" + (report / "models.txt").read_text(encoding="utf-8"))
+    for file in sorted([*report.glob("*.png"), report / "report.html"]):
+        print(file)
 
 
 if __name__ == "__main__":

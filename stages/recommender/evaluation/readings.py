@@ -14,6 +14,9 @@ from stages.recommender.evaluation.rankings import Rankings, fresh, new
 
 CUTOFFS = (1, 10, 50)
 
+PAPER_SPLIT = "paper-split"
+"""The scoring that needs a training of its own, on a random part of the training file."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -29,15 +32,20 @@ READINGS = {
     "all": Reading("whole"),
     "new": Reading("whole", new),
     "before": Reading("before"),
-    "paper split": Reading("paper-split"),
+    "paper split": Reading(PAPER_SPLIT),
     "turn": Reading("turn"),
     "turn fresh": Reading("turn", fresh),
 }
-"""``all``: every movie that the recommender mentions is a label; ``new``: without the seeker's
-own mentions, in labels and rankings; ``before``: from what the seeker said before the first
-recommendation; ``paper split``: a random part of the training file; ``turn``: for each
-recommender message, from all that was said before it; ``turn fresh``: without what was mentioned
-before."""
+
+MEANINGS = {
+    "all": "Every movie that the recommender mentions is a label, the seeker's own among them.",
+    "new": "Movies that the seeker mentions are taken out of labels and rankings.",
+    "before": "The request is only what the seeker said before the first recommendation.",
+    "paper split": "All labels, on a random part of the training file, as the paper splits.",
+    "turn": "For each recommender message with a movie, from all that was said before it.",
+    "turn fresh": "The same without movies that were mentioned before.",
+}
+"""What each of them is, in one sentence."""
 
 
 def by_reading(table: pa.Table) -> dict[str, Rankings]:

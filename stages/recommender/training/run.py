@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import torch
 
 from stages.recommender import artifacts
+from stages.recommender.evaluation.readings import PAPER_SPLIT
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.losses import TRAINERS, Objective
 from stages.recommender.modeling.model_folder import ModelConfig
@@ -22,9 +23,7 @@ from stages.recommender.training.checkpoints import Checkpoints, Progress
 from stages.recommender.training.determinism import Machine, prepare
 from stages.recommender.training.loop import Trainee, fit
 from stages.recommender.training.scoring import Scored, ranking_table, score, score_tags
-from stages.recommender.training.vectors import frozen_vectors
-
-PAPER_SPLIT = "paper-split"
+from stages.recommender.training.vectors import encoder_identity, frozen_vectors
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class ModelRun:
         self.inputs = inputs
         self.machine: Machine = prepare(params.compute)
         self.frozen = params.training.trainable_layers == "none"
-        self.encoder_identity = _encoder_identity(inputs.encoder)
+        self.encoder_identity = encoder_identity(inputs.encoder)
         self._used: list[Checkpoints] = []
 
     def train(self) -> Trained:
@@ -256,11 +255,3 @@ class ModelRun:
 
 def _span(seconds: float) -> str:
     return f"{seconds / 3600:.1f} hours" if seconds > 5400 else f"{seconds / 60:.0f} minutes"
-
-
-def _encoder_identity(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for name in ("config.json", "model.safetensors"):
-        with (folder / name).open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()

@@ -31,7 +31,7 @@ def frozen_vectors(
 
     Args:
         encoder: In any mode; used in evaluation mode.
-        identity: What tells the encoder from any other, e.g. its weights' sha256.
+        identity: What tells the encoder from any other; see :func:`encoder_identity`.
         tokens: Input ids, one sequence a text.
         machine: What to compute on; its vectors are kept apart from those of others, since last
             digits differ.
@@ -58,6 +58,15 @@ def frozen_vectors(
                     save_file({"vectors": vectors.contiguous()}, partial)
         blocks.append(vectors)
     return torch.cat(blocks) if blocks else torch.empty(0, encoder.width)
+
+
+def encoder_identity(folder: Path) -> str:
+    """What tells an encoder from any other: the sha256 of its configuration and weights."""
+    digest = hashlib.sha256()
+    for name in ("config.json", "model.safetensors"):
+        with (folder / name).open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
 
 
 def _read(path: Path) -> Tensor | None:

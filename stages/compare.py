@@ -1,0 +1,33 @@
+"""All models' results → one summary, the tables, the pictures and the report."""
+
+from stages.recommender import artifacts
+from stages.recommender.errors import run_stage
+from stages.recommender.params import load_params
+from stages.recommender.reporting import assembly, gains, pictures, report, tables
+from stages.recommender.reporting.collected import collect
+
+
+def main() -> None:
+    """Run the stage."""
+    params = load_params()
+    collected = collect(params)
+    table = assembly.results_table(collected)
+    content = assembly.report(collected, table, params)
+    shown = tables.models(table, ("all ndcg@10", "new ndcg@10", "all recall@10")).text()
+    gained = tables.gains(gains.gains(table, assembly.HEADLINE)).text()
+    against = tables.against_published(table, content.published_column).text()
+    with artifacts.atomic_folder(artifacts.REPORT) as folder:
+        artifacts.write_text(folder / "models.csv", tables.csv(table))
+        artifacts.write_text(folder / "models.txt", shown + "\n")
+        artifacts.write_text(folder / "gains.txt", gained + "\n")
+        artifacts.write_text(folder / "against-published.txt", against + "\n")
+        artifacts.write_text(folder / "report.html", report.html(content))
+        for picture in pictures.pictures(content):
+            with artifacts.atomic_file(folder / f"{picture.name}.png") as partial:
+                partial.write_bytes(picture.png())
+    artifacts.write_json(artifacts.SUMMARY, assembly.summary(table))
+    print(f"\n{shown}\n\n{gained}\n\n{against}")
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,229 @@
+"""What was collected, put together as results table, summary and report."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from stages.recommender.evaluation import errors
+from stages.recommender.evaluation.baselines import registry
+from stages.recommender.evaluation.intervals import Comparison, Dialogues, Interval, compare
+from stages.recommender.evaluation.readings import MEANINGS
+from stages.recommender.evaluation.scores import by_example
+from stages.recommender.params import Params
+from stages.recommender.reporting import results
+from stages.recommender.reporting.collected import Collected, Entry
+from stages.recommender.reporting.content import (
+    Breakdown,
+    Coverage,
+    Dialogue,
+    ErrorAnalysis,
+    Group,
+    Matched,
+    PairedTest,
+    RankedMovie,
+    Report,
+)
+from stages.recommender.reporting.published import TurnRecall, TurnSystem
+from stages.recommender.reporting.results import Score, column
+
+HEADLINE = column("all", "ndcg@10")
+SHOWN = [column(reading, "ndcg@10") for reading in MEANINGS if not reading.startswith("turn")]
+TURN = [
+    column(reading, f"micro recall@{k}") for reading in ("turn", "turn fresh") for k in (1, 10, 50)
+]
+SUMMARY = {"nDCG@10 all": HEADLINE, "nDCG@10 new": column("new", "ndcg@10")}
+"""The few figures of a model that DVC compares, by the name it shows."""
+
+
+def results_table(collected: Collected) -> pd.DataFrame:
+    """A row a model with every score; columns as in ``reporting.results``."""
+    rows = []
+    for name, entry in collected.entries.items():
+        row: dict[str, object] = {
+            results.MODEL: name,
+            results.TRAINER: entry.parts and entry.parts.trainer,
+            results.VARIANT: entry.parts and entry.parts.variant,
+            results.SELECTED_EPOCH: entry.selected and entry.selected["epoch"],
+        }
+        for reading, scores in entry.scores.items():
+            for key, interval in scores.intervals.items():
+                name_of = column(reading, key)
+                row |= {
+                    name_of: interval.value,
+                    f"{name_of} low": interval.low,
+                    f"{name_of} high": interval.high,
+                }
+            row |= {column(reading, key): value for key, value in scores.coverage.items()}
+        rows.append(row)
+    return pd.DataFrame(rows).round(6)
+
+
+def summary(table: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """The headline figures of each trained model: score → model → value."""
+    trained = [row for row in results.rows(table) if results.is_trained(row)]
+    return {
+        shown: {str(row[results.MODEL]): _float(row[score]) for row in trained}
+        for shown, score in SUMMARY.items()
+        if score in table
+    }
+
+
+def report(collected: Collected, table: pd.DataFrame, params: Params) -> Report:
+    """The report's content."""
+    histories = {
+        name: entry.history
+        for name, entry in collected.entries.items()
+        if entry.history is not None
+    }
+    return Report(
+        corpus=_corpus(params),
+        run=_run(params),
+        results=table,
+        score_columns=tuple(score for score in [*SHOWN, *TURN] if score in table),
+        readings={
+            reading: meaning
+            for reading, meaning in MEANINGS.items()
+            if column(reading, "ndcg@10") in table
+        },
+        references=registry.NAMES,
+        tests=tuple(_tests(collected)),
+        histories=histories,
+        evaluation_split="test" if params.dialogues.protocol == "notebook" else "validation",
+        published_column=_paper_column(table),
+        turn_systems=tuple(_turn_systems(collected)),
+        coverage=_coverage(collected.coverage),
+        errors=_errors(collected, best_on_validation(collected)),
+        figures=dict(_flat(collected.figures)),
+        parameters=dict(_flat(params.model_dump(exclude={"models"}))),
+        command="dvc repro",
+    )
+
+
+def best_on_validation(collected: Collected) -> str:
+    """The trained model with the best validation nDCG@10: chosen without the test split."""
+    scores = {
+        name: entry.selected["eval_ndcg_at_10"]
+        for name, entry in collected.entries.items()
+        if entry.selected
+    }
+    return max(scores, key=lambda name: scores[name])
+
+
+def comparisons(collected: Collected) -> list[Comparison]:
+    """Paired tests on nDCG@10 ``all``: weighted against original, the best against baselines."""
+    entries: dict[str, Entry] = dict(collected.entries)
+    values = {
+        name: by_example(entry.rankings["all"], "ndcg", 10) for name, entry in entries.items()
+    }
+    pairs = [
+        (name, other)
+        for name in entries
+        if name.startswith("weighted-")
+        and (other := name.replace("weighted-", "original-", 1)) in entries
+    ]
+    best = best_on_validation(collected)
+    pairs += [(best, baseline) for baseline in registry.NAMES if baseline in entries]
+    some = next(iter(entries.values())).rankings["all"]
+    return compare(values, Dialogues(some.conversation_id), pairs)
+
+
+def _tests(collected: Collected) -> Iterator[PairedTest]:
+    for each in comparisons(collected):
+        yield PairedTest(each.first, each.second, _score(each.difference), each.adjusted_p_value)
+
+
+def _paper_column(table: pd.DataFrame) -> str:
+    """The paper's own kind of split where it was scored, else the official one."""
+    paper = column("paper split", "ndcg@10")
+    return paper if paper in table else HEADLINE
+
+
+def _turn_systems(collected: Collected) -> Iterator[TurnSystem]:
+    for name, entry in collected.entries.items():
+        if "turn" in entry.scores:
+            yield TurnSystem(name, _turn(entry, "turn"), _turn(entry, "turn fresh"))
+
+
+def _turn(entry: Entry, reading: str) -> TurnRecall:
+    found = entry.scores[reading].intervals
+    return TurnRecall(*(found[f"micro recall@{k}"].value for k in (1, 10, 50)))
+
+
+def _coverage(figures: Mapping[str, Any]) -> Coverage:
+    matched = [
+        Matched(rule, counts["movies"], counts["mentions"])
+        for rule, counts in figures["by_rule"].items()
+    ]
+    return Coverage(tuple(matched[:-1]), matched[-1])
+
+
+def _errors(collected: Collected, model: str) -> ErrorAnalysis:
+    catalogue = errors.Catalogue.from_tables(collected.movies, collected.train)
+    analysis = errors.analyse(collected.entries[model].rankings["all"], collected.test, catalogue)
+    return ErrorAnalysis(
+        model=model,
+        score_column=HEADLINE,
+        overall=_score(analysis.overall),
+        breakdowns=tuple(
+            Breakdown(
+                part.title,
+                tuple(Group(g.name, g.examples, _score(g.ndcg)) for g in part.groups),
+            )
+            for part in analysis.breakdowns
+        ),
+        worst=tuple(
+            Dialogue(
+                failure.conversation_id,
+                failure.ndcg,
+                failure.request,
+                tuple(RankedMovie(title, rank) for title, rank in failure.labels),
+                tuple(
+                    RankedMovie(title, rank)
+                    for rank, title in enumerate(failure.recommended, start=1)
+                ),
+            )
+            for failure in analysis.worst
+        ),
+    )
+
+
+def _corpus(params: Params) -> str:
+    if params.redial.source == "sample":
+        return "the sample corpus, which the project makes: its figures say nothing of real movies"
+    split = "the paper's random" if params.dialogues.split == "paper" else "official"
+    source = params.redial.hub.repository if params.redial.source == "hub" else "official archive"
+    return f"ReDial ({source}), {split} test split"
+
+
+def _run(params: Params) -> dict[str, str]:
+    layers = params.training.trainable_layers
+    encoder = {"all": "fine-tuned in full", "none": "frozen"}.get(
+        str(layers), f"last {layers} layers fine-tuned"
+    )
+    return {
+        "protocol": params.dialogues.protocol,
+        "encoder": f"{params.encoder.hub.repository}, {encoder}",
+        "epochs": str(params.training.epochs),
+        "learning rates": f"encoder {params.training.encoder_learning_rate:g}, "
+        f"heads {params.training.head_learning_rate:g}",
+        "pos_weight": str(params.loss.pos_weight),
+        "seed": str(params.training.seed),
+    }
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value if isinstance(value, str) else json.dumps(value)
+
+
+def _score(interval: Interval) -> Score:
+    return Score(interval.value, interval.low, interval.high)
+
+
+def _float(value: object) -> float:
+    return float(str(value))

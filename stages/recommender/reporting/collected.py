@@ -1,0 +1,112 @@
+"""What the other stages left, read from their files and scored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from stages.recommender import artifacts
+from stages.recommender.evaluation.baselines import registry
+from stages.recommender.evaluation.movie_lists import MovieLists
+from stages.recommender.evaluation.rankings import Rankings
+from stages.recommender.evaluation.readings import by_reading
+from stages.recommender.evaluation.scores import Scores, score
+from stages.recommender.params import ModelEntry, Params
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model or baseline.
+
+    Attributes:
+        parts: Its trainer and variant; ``None`` for a baseline.
+        rankings: Its answers by reading, as reported.
+        scores: The scores of each.
+        history: Its epochs; ``None`` for a baseline.
+    """
+
+    parts: ModelEntry | None
+    rankings: Mapping[str, Rankings]
+    scores: Mapping[str, Scores]
+    history: pd.DataFrame | None
+
+    @property
+    def selected(self) -> Mapping[str, float] | None:
+        """The selected epoch's row of the history: the first of the best; none for a baseline."""
+        if self.history is None:
+            return None
+        row = self.history["eval_ndcg_at_10"].to_numpy().argmax()
+        return {str(key): float(value) for key, value in self.history.iloc[row].items()}
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Everything that a comparison is made from.
+
+    Attributes:
+        entries: By name, baselines first, simplest first.
+        movies: The catalogue.
+        train: The training examples.
+        test: The test examples, ``whole`` reading.
+        figures: Of the corpus.
+        coverage: Of the movie map.
+    """
+
+    entries: Mapping[str, Entry]
+    movies: pa.Table
+    train: pa.Table
+    test: pa.Table
+    figures: Mapping[str, Any]
+    coverage: Mapping[str, Any]
+
+
+def collect(params: Params) -> Collected:
+    """Read and score everything that the parameters name.
+
+    Raises:
+        UserError: A file is missing or damaged.
+    """
+    movies = artifacts.read_table(artifacts.MOVIES, artifacts.MOVIE_SCHEMA, "build_movie_map")
+    train, test = (
+        artifacts.read_table(
+            artifacts.EXAMPLES / "whole" / f"{split}.parquet",
+            artifacts.EXAMPLE_SCHEMA,
+            "tokenize_dialogues",
+        )
+        for split in ("train", "test")
+    )
+    training_labels = np.bincount(
+        MovieLists.from_column(train["labels"]).values, minlength=movies.num_rows
+    )
+    parts: dict[str, ModelEntry | None] = dict.fromkeys(registry.NAMES)
+    entries = {
+        name: _entry(name, entry, movies.num_rows, training_labels)
+        for name, entry in tqdm((parts | params.models).items(), desc="scoring", unit="model")
+    }
+    figures = artifacts.read_json(artifacts.FIGURES, "tokenize_dialogues")
+    coverage = artifacts.read_json(artifacts.COVERAGE, "build_movie_map")
+    return Collected(entries, movies, train, test, figures, coverage)
+
+
+def _entry(
+    name: str, parts: ModelEntry | None, movies: int, training_labels: NDArray[np.integer]
+) -> Entry:
+    made_by = f"train@{name}" if parts else "fit_baselines"
+    table = artifacts.read_table(
+        artifacts.RANKINGS / f"{name}.parquet", artifacts.RANKING_SCHEMA, made_by
+    )
+    rankings = by_reading(table)
+    return Entry(
+        parts=parts,
+        rankings=rankings,
+        scores={
+            reading: score(answers, movies, training_labels)
+            for reading, answers in rankings.items()
+        },
+        history=pd.read_csv(artifacts.HISTORY / f"{name}.csv") if parts else None,
+    )
