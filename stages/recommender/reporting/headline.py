@@ -34,7 +34,7 @@ def finding(table: pd.DataFrame, score_column: str, references: Sequence[str] = 
         return ""
     best = max(trained, key=lambda model: scores[model].value)
     count = "The only trained model" if len(trained) == 1 else f"The best of {len(trained)} models"
-    reading, _, metric = score_column.rpartition(" ")
+    reading, metric = results.parts(score_column)
     name = results.metric_heading(metric)
     reached = f"{count}, {best}, reaches {name} {_told(scores[best], reading)}"
     sides = [

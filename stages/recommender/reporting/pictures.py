@@ -95,8 +95,8 @@ def _models(report: Report, table: pd.DataFrame) -> Iterator[Picture]:
             f"{best} with {leading[best].value:.3f}"
         )
         # pictures are for scores of one kind; the tables have the others
-        metric = report.score_columns[0].rpartition(" ")[2]
-        columns = [each for each in report.score_columns if each.endswith(f" {metric}")]
+        _, metric = results.parts(report.score_columns[0])
+        columns = [each for each in report.score_columns if results.parts(each)[1] == metric]
         yield Picture(MODELS, alt, partial(comparisons.models, table, columns))
 
 

@@ -27,7 +27,15 @@ SELECTED_EPOCH = "selected epoch"
 VARIANTS = ("baseline", "rnn", "multitask", "rnn-multitask")
 """The order in which variants stand; others follow in the order in which they come."""
 
-_METRICS = {"ndcg": "nDCG", "recall": "Recall", "mrr": "MRR", "hit": "Hit rate"}
+# the name in a column → as the field writes it; a name that ends in another one comes first
+_METRICS = {
+    "ndcg": "nDCG",
+    "micro recall": "Micro recall",
+    "recall": "Recall",
+    "mrr": "MRR",
+    "hit": "Hit rate",
+    "popularity": "Popularity",
+}
 
 
 @dataclass(frozen=True)
@@ -44,9 +52,19 @@ def column(reading: str, metric: str) -> str:
     return f"{reading} {metric}"
 
 
+def parts(score_column: str) -> tuple[str, str]:
+    """The reading and the metric of a column: ``paper split ndcg@10`` → both."""
+    stem, at, cut = score_column.partition("@")
+    for metric in _METRICS:
+        if stem.endswith(f" {metric}"):
+            return stem.removesuffix(f" {metric}"), f"{metric}{at}{cut}"
+    reading, _, metric = score_column.rpartition(" ")
+    return reading, metric
+
+
 def heading(score_column: str) -> str:
     """A score column as a person reads it: ``new ndcg@10`` → ``nDCG@10 (new)``."""
-    reading, _, metric = score_column.rpartition(" ")
+    reading, metric = parts(score_column)
     return f"{metric_heading(metric)} ({reading})"
 
 

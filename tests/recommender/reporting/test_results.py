@@ -54,6 +54,7 @@ def test_selected_epochs_are_of_trained_models() -> None:
     [
         ("all ndcg@10", "nDCG@10 (all)"),
         ("paper split recall@50", "Recall@50 (paper split)"),
+        ("turn fresh micro recall@1", "Micro recall@1 (turn fresh)"),
         ("new novelty", "novelty (new)"),
     ],
 )

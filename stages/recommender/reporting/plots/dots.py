@@ -3,11 +3,13 @@
 A row is named at its left where there is room, else above itself; its value stands at its right.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
 from stages.recommender.reporting.plots import style
@@ -18,6 +20,8 @@ from stages.recommender.reporting.results import Score
 _GAP = 0.6
 # a narrow picture has room for names of so many characters beside its rows
 _LONGEST_BESIDE = 21
+# so many panels stand beside one another in a wide picture
+_PANELS_BESIDE = 3
 # room above the first row and below the last one, in rows
 _MARGIN = 0.6
 
@@ -100,12 +104,15 @@ def side_by_side(
         joined: Whether a line leads from each row's first dot to the next one's.
     """
     with look.applied():
-        each = height(panels[0], look)
-        figure = look.figure(each * len(panels) if look.narrow else each)
-        shape = (len(panels), 1) if look.narrow else (1, len(panels))
-        grid = figure.subplots(*shape, squeeze=False)
-        for number, (axes, rows) in enumerate(zip(grid.flat, panels, strict=True)):
-            places = draw(axes, rows, look, named=look.narrow or number == 0)
+        lines = math.ceil(len(panels) / (1 if look.narrow else _PANELS_BESIDE))
+        per_line = math.ceil(len(panels) / lines)
+        figure = look.figure(height(panels[0], look) * lines)
+        grid = GridSpec(lines, per_line, figure=figure)
+        for number, rows in enumerate(panels):
+            line, place = divmod(number, per_line)
+            axes = figure.add_subplot(grid[line, place])
+            places = draw(axes, rows, look, named=place == 0)
+            axes.xaxis.set_major_locator(MaxNLocator(4))
             axes.set_title(titles[number])
             if joined:
                 path = [(row.dots[0], y) for row, y in zip(rows, places, strict=True) if row.dots]

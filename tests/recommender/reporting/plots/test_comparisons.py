@@ -108,3 +108,11 @@ def test_rows_without_intervals_and_headings_are_drawn() -> None:
         places = dots.draw(figure.add_subplot(), rows, NARROW)
     # a gap of 0.6 rows stands above every heading but the first
     assert places == pytest.approx([0.0, 1.0, 2.6, 3.6])
+
+
+@pytest.mark.parametrize(("look", "per_line"), [(WIDE, 2), (NARROW, 1)])
+def test_many_panels_go_on_in_a_new_line_that_names_its_rows(look: Look, per_line: int) -> None:
+    panels = [[Row("one", (Dot(Score(0.5)),), "0.5")]] * 4
+    figure = dots.side_by_side(panels, ["a", "b", "c", "d"], look)
+    named = ["one" in texts(axes) for axes in figure.axes]
+    assert named == [place % per_line == 0 for place in range(4)]
