@@ -148,6 +148,8 @@ RANKING_SCHEMA = _schema(
     [
         # which reading of the test dialogues was scored
         ("reading", pa.string(), False),
+        # which training of the model answered, from 0; a baseline has one
+        ("repeat", pa.int32(), False),
         ("conversation_id", pa.int64(), False),
         ("turn", pa.int32(), False),
         ("mentions", pa.list_(pa.int32()), False),

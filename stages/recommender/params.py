@@ -183,6 +183,8 @@ class Training(Section):
     weight_decay: NotNegative
     max_gradient_norm: Positive
     seed: Seed
+    repeats: Count
+    """How often each model is trained, with seeds seed, seed + 1, ...; the first is kept."""
 
 
 class Evaluation(Section):

@@ -72,21 +72,23 @@ class Rankings:
     """What was recommended, distinct."""
     ranking: NDArray[np.int32]
     """Catalogue indices, best first: (examples, DEPTH), -1 where there are fewer."""
+    repeat: int = 0
+    """Which training of the model answered."""
 
     def __len__(self) -> int:
         """Number of examples."""
         return len(self.conversation_id)
 
     @classmethod
-    def from_table(cls, table: pa.Table, reading: str) -> Self:
-        """The rows of one reading in a table of ``artifacts.RANKING_SCHEMA``.
+    def from_table(cls, table: pa.Table, reading: str, repeat: int = 0) -> Self:
+        """The rows of one reading and one training in a table of ``artifacts.RANKING_SCHEMA``.
 
         Raises:
-            ValueError: The table has no such reading.
+            ValueError: The table has none.
         """
-        rows = table.filter(pc.field("reading") == reading)
+        rows = table.filter((pc.field("reading") == reading) & (pc.field("repeat") == repeat))
         if not rows.num_rows:
-            raise ValueError(f"no ranking of reading {reading}")
+            raise ValueError(f"no ranking of reading {reading}, repeat {repeat}")
         return cls(
             reading,
             rows["conversation_id"].to_numpy(),
@@ -94,6 +96,7 @@ class Rankings:
             MovieLists.from_column(rows["mentions"]),
             MovieLists.from_column(rows["labels"]),
             _padded(MovieLists.from_column(rows["ranking"])),
+            repeat,
         )
 
     @classmethod
@@ -123,6 +126,7 @@ class Rankings:
         return pa.table(
             {
                 "reading": [self.reading] * len(self),
+                "repeat": pa.array([self.repeat] * len(self), pa.int32()),
                 "conversation_id": self.conversation_id,
                 "turn": self.turn,
                 "mentions": self.mentions.to_column(),

@@ -3,11 +3,10 @@
 A reading here is one entry in :data:`READINGS`: rankings that exist, and a filter over them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from stages.recommender.evaluation import metrics
 from stages.recommender.evaluation.rankings import Rankings, fresh, new
@@ -48,22 +47,37 @@ MEANINGS = {
 """What each of them is, in one sentence."""
 
 
-def by_reading(table: pa.Table) -> dict[str, Rankings]:
-    """A model's rankings under each reading that it was scored for.
+def by_reading(table: pa.Table) -> dict[str, list[Rankings]]:
+    """A model's rankings under each reading that it was scored for, one for each training.
 
     Args:
         table: Of ``artifacts.RANKING_SCHEMA``.
     """
-    scored = set(pc.unique(table["reading"]).to_pylist())
+    scored = table.group_by(["reading"]).aggregate([("repeat", "max")]).to_pylist()
+    repeats = {row["reading"]: row["repeat_max"] + 1 for row in scored}
     return {
-        name: reading.keep(Rankings.from_table(table, reading.scored))
+        name: [
+            reading.keep(Rankings.from_table(table, reading.scored, repeat))
+            for repeat in range(repeats[reading.scored])
+        ]
         for name, reading in READINGS.items()
-        if reading.scored in scored
+        if reading.scored in repeats
     }
 
 
-def mean_scores(rankings: Rankings) -> dict[str, float]:
-    """The mean metrics over examples, at each of :data:`CUTOFFS`; micro-averaged recall as well."""
+def mean_scores(trainings: Sequence[Rankings]) -> dict[str, float]:
+    """The mean metrics over examples and trainings, at each of :data:`CUTOFFS`.
+
+    Args:
+        trainings: The answers of each training of a model, to the same examples.
+    """
+    scores = [_mean_scores(rankings) for rankings in trainings]
+    return {
+        name: round(sum(score[name] for score in scores) / len(scores), 6) for name in scores[0]
+    }
+
+
+def _mean_scores(rankings: Rankings) -> dict[str, float]:
     found: dict[str, float] = {}
     labels = rankings.labels
     for k in CUTOFFS:
@@ -73,4 +87,4 @@ def mean_scores(rankings: Rankings) -> dict[str, float]:
         found[f"hit@{k}"] = metrics.hit_rate(rankings.ranking, labels, k).mean()
         total = metrics.labels_found(rankings.ranking, labels, k).sum()
         found[f"micro recall@{k}"] = total / max(1, len(labels.values))
-    return {name: round(float(value), 6) for name, value in found.items()}
+    return {name: float(value) for name, value in found.items()}

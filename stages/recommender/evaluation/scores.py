@@ -1,5 +1,6 @@
 """Every score of one reading, each with its interval."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,21 +49,33 @@ class Scores:
         }
 
 
-def by_example(rankings: Rankings, metric: str, k: int) -> metrics.Values:
-    """One averaged metric at one cutoff for each example, to compare models by: (examples,)."""
-    return AVERAGED[metric](rankings.ranking, rankings.labels, k)
+def by_example(trainings: Sequence[Rankings], metric: str, k: int) -> metrics.Values:
+    """One averaged metric at one cutoff for each example, the mean of a model's trainings.
+
+    Args:
+        trainings: The answers of each training, to the same examples.
+        metric: A key of :data:`AVERAGED`.
+        k: Cutoff.
+
+    Returns:
+        (examples,).
+    """
+    values = [AVERAGED[metric](each.ranking, each.labels, k) for each in trainings]
+    mean: metrics.Values = np.mean(values, axis=0)
+    return mean
 
 
 def score(
-    rankings: Rankings,
+    trainings: Sequence[Rankings],
     movies: int,
     training_labels: NDArray[np.integer],
     resamples: int = RESAMPLES,
 ) -> Scores:
-    """Score rankings with every metric at every cutoff.
+    """Score a model's rankings with every metric at every cutoff, as the mean of its trainings.
 
     Args:
-        rankings: Of one reading, each example with a label.
+        trainings: The answers of each training, to the same examples of one reading, each with a
+            label.
         movies: Size of the catalogue.
         training_labels: By catalogue index, in how many training examples a movie is a label.
         resamples: Of the dialogues, for the intervals.
@@ -70,23 +83,28 @@ def score(
     Raises:
         ValueError: There is no example.
     """
-    ranking, labels = rankings.ranking, rankings.labels
-    averaged = {
-        f"{name}@{k}": metric(ranking, labels, k)
-        for name, metric in AVERAGED.items()
+    numerators = np.mean([_by_example(each, training_labels) for each in trainings], axis=0)
+    first = trainings[0]
+    denominators = np.ones_like(numerators)
+    denominators[:, -len(CUTOFFS) :] = first.labels.lengths[:, None]  # of micro recall
+    intervals = Dialogues(first.conversation_id, resamples).ratios(numerators, denominators)
+    keys = [f"{name}@{k}" for name in [*AVERAGED, "popularity", "micro recall"] for k in CUTOFFS]
+    coverage = {
+        f"coverage@{k}": float(np.mean([metrics.coverage(t.ranking, movies, k) for t in trainings]))
         for k in CUTOFFS
     }
-    averaged |= {
-        f"popularity@{k}": metrics.popularity(ranking, training_labels, k) for k in CUTOFFS
-    }
-    found = {f"micro recall@{k}": metrics.labels_found(ranking, labels, k) for k in CUTOFFS}
-    numerators = np.stack([*averaged.values(), *found.values()], axis=1)
-    denominators = np.ones_like(numerators)
-    denominators[:, len(averaged) :] = labels.lengths[:, None]
-    intervals = Dialogues(rankings.conversation_id, resamples).ratios(numerators, denominators)
     return Scores(
-        examples=len(rankings),
-        labels=len(labels.values),
-        intervals=dict(zip([*averaged, *found], intervals, strict=True)),
-        coverage={f"coverage@{k}": metrics.coverage(ranking, movies, k) for k in CUTOFFS},
+        examples=len(first),
+        labels=len(first.labels.values),
+        intervals=dict(zip(keys, intervals, strict=True)),
+        coverage=coverage,
     )
+
+
+def _by_example(rankings: Rankings, training_labels: NDArray[np.integer]) -> metrics.Values:
+    """A column for each metric and cutoff: (examples, figures)."""
+    ranking, labels = rankings.ranking, rankings.labels
+    columns = [metric(ranking, labels, k) for metric in AVERAGED.values() for k in CUTOFFS]
+    columns += [metrics.popularity(ranking, training_labels, k) for k in CUTOFFS]
+    columns += [metrics.labels_found(ranking, labels, k) for k in CUTOFFS]
+    return np.stack(columns, axis=1)

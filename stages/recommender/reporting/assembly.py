@@ -125,7 +125,7 @@ def comparisons(collected: Collected) -> list[Comparison]:
     ]
     best = best_on_validation(collected)
     pairs += [(best, baseline) for baseline in registry.NAMES if baseline in entries]
-    some = next(iter(entries.values())).rankings["all"]
+    some = next(iter(entries.values())).rankings["all"][0]
     return compare(values, Dialogues(some.conversation_id), pairs)
 
 
@@ -161,7 +161,8 @@ def _coverage(figures: Mapping[str, Any]) -> Coverage:
 
 def _errors(collected: Collected, model: str) -> ErrorAnalysis:
     catalogue = errors.Catalogue.from_tables(collected.movies, collected.train)
-    analysis = errors.analyse(collected.entries[model].rankings["all"], collected.test, catalogue)
+    first = collected.entries[model].rankings["all"][0]
+    analysis = errors.analyse(first, collected.test, catalogue)
     return ErrorAnalysis(
         model=model,
         score_column=HEADLINE,

@@ -25,13 +25,13 @@ class Entry:
 
     Attributes:
         parts: Its trainer and variant; ``None`` for a baseline.
-        rankings: Its answers by reading, as reported.
+        rankings: Its answers by reading, as reported, one for each of its trainings.
         scores: The scores of each.
         history: Its epochs; ``None`` for a baseline.
     """
 
     parts: ModelEntry | None
-    rankings: Mapping[str, Rankings]
+    rankings: Mapping[str, list[Rankings]]
     scores: Mapping[str, Scores]
     history: pd.DataFrame | None
 

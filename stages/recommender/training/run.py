@@ -4,7 +4,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -67,7 +67,7 @@ class Trained:
 
 
 class ModelRun:
-    """The training of one model: what all its parts share.
+    """The trainings of one model: one a seed, and what they share.
 
     Args:
         entry: Trainer and variant.
@@ -76,6 +76,45 @@ class ModelRun:
     """
 
     def __init__(self, entry: ModelEntry, params: Params, inputs: Inputs) -> None:
+        self._trainings = [
+            SeedRun(entry, _for_repeat(params, repeat), inputs, repeat)
+            for repeat in range(params.training.repeats)
+        ]
+        self.inputs = inputs
+
+    def train(self) -> Trained:
+        """Train with each seed; the first model is kept, with the answers of all."""
+        first, *others = [training.train() for training in self._trainings]
+        rankings = pa.concat_tables([first.rankings, *(other.rankings for other in others)])
+        return replace(first, rankings=rankings)
+
+    def forget(self) -> None:
+        """Remove the checkpoints; for when all results are written."""
+        for training in self._trainings:
+            training.forget()
+
+
+def _for_repeat(params: Params, repeat: int) -> Params:
+    """The parameters of one repeat; only the first is trained on the paper's split as well."""
+    seed = params.training.seed + repeat
+    training = params.training.model_copy(update={"seed": seed, "repeats": 1})
+    readings = [r for r in params.evaluation.readings if r != PAPER_SPLIT or not repeat]
+    evaluation = params.evaluation.model_copy(update={"readings": readings})
+    return params.model_copy(update={"training": training, "evaluation": evaluation})
+
+
+class SeedRun:
+    """The training of one model with one seed: what all its parts share.
+
+    Args:
+        entry: Trainer and variant.
+        params: All parameters, ``training.seed`` the seed.
+        inputs: What to train on and score with.
+        repeat: Its number among the model's trainings, from 0.
+    """
+
+    def __init__(self, entry: ModelEntry, params: Params, inputs: Inputs, repeat: int) -> None:
+        self.repeat = repeat
         self.entry = entry
         self.params = params
         self.inputs = inputs
@@ -98,7 +137,7 @@ class ModelRun:
                 answers[reading] = self._dialogues(reading, "test")
         scored = {reading: self._score(trainee, examples) for reading, examples in answers.items()}
         tables = [
-            ranking_table(reading, self.inputs.examples[reading, "test"], result.rankings)
+            self._table(reading, self.inputs.examples[reading, "test"], result)
             for reading, result in scored.items()
         ]
         if PAPER_SPLIT in self.params.evaluation.readings:
@@ -136,9 +175,10 @@ class ModelRun:
         trainee, _ = self._trainee(examples.take(rows("train")), examples.take(rows("validation")))
         fit(trainee, self.params.training, self.machine, self._checkpoints(trainee))
         answered = self._score(trainee, examples.take(rows("test")))
-        return ranking_table(
-            PAPER_SPLIT, table.take(pa.array(rows("test").numpy())), answered.rankings
-        )
+        return self._table(PAPER_SPLIT, table.take(pa.array(rows("test").numpy())), answered)
+
+    def _table(self, reading: str, examples: pa.Table, scored: Scored) -> pa.Table:
+        return ranking_table(reading, self.repeat, examples, scored.rankings)
 
     def _trainee(
         self, train: DialogueExamples, validation: DialogueExamples

@@ -44,11 +44,14 @@ def sentence_vectors(
     return vectors
 
 
-def ranking_table(reading: str, examples: pa.Table, rankings: NDArray[np.int32]) -> pa.Table:
+def ranking_table(
+    reading: str, repeat: int, examples: pa.Table, rankings: NDArray[np.int32]
+) -> pa.Table:
     """Rankings beside the examples that they answer, of ``artifacts.RANKING_SCHEMA``.
 
     Args:
         reading: How the dialogues were read.
+        repeat: The number of the model's training, from 0.
         examples: Of ``artifacts.EXAMPLE_SCHEMA``.
         rankings: (examples, depth)
     """
@@ -56,7 +59,10 @@ def ranking_table(reading: str, examples: pa.Table, rankings: NDArray[np.int32])
     offsets = pa.array(np.arange(0, rankings.size + 1, depth, dtype=np.int32))
     copied = ["conversation_id", "turn", "mentions", "labels"]
     return pa.table(
-        {"reading": [reading] * len(rankings)}
+        {
+            "reading": [reading] * len(rankings),
+            "repeat": pa.array([repeat] * len(rankings), pa.int32()),
+        }
         | {name: examples[name] for name in copied}
         | {"ranking": pa.ListArray.from_arrays(offsets, pa.array(rankings.ravel()))},
         schema=RANKING_SCHEMA,
