@@ -13,9 +13,7 @@ from stages.recommender.evaluation.movie_lists import MovieLists
 from stages.recommender.evaluation.rankings import DEPTH, Rankings, fresh, new, top
 
 
-def rankings(
-    mentions: list[list[int]], labels: list[list[int]], best: list[list[int]]
-) -> Rankings:
+def rankings(mentions: list[list[int]], labels: list[list[int]], best: list[list[int]]) -> Rankings:
     padded = [row + [-1] * (DEPTH - len(row)) for row in best]
     return Rankings(
         "whole",
