@@ -76,6 +76,8 @@ class NearestDialogues:
 
     def score(self, examples: Examples) -> Scores:
         """Let the nearest dialogues vote."""
+        if not len(examples):
+            return np.empty((0, self.movies), dtype=np.float32)
         distances, neighbours = self._index.kneighbors(_vectors(examples))
         similarity = np.clip(1 - distances, 0, None)
         return self._votes.count(neighbours, similarity**self.sharpness)
@@ -113,6 +115,8 @@ class Bm25:
 
     def score(self, examples: Examples) -> Scores:
         """Let the dialogues found vote."""
+        if not len(examples):
+            return np.empty((0, self.movies), dtype=np.float32)
         found, relevance = self._index.retrieve(
             _terms(examples), k=self._found, show_progress=False, backend_selection="numpy"
         )
