@@ -2,7 +2,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.stats import bootstrap, permutation_test
@@ -14,7 +14,7 @@ VALUES = GENERATOR.beta(1, 3, 200)
 
 
 def mean(values: np.ndarray, axis: int) -> np.ndarray:
-    return values.mean(axis=axis)
+    return np.asarray(values.mean(axis=axis))
 
 
 def test_a_mean_has_the_interval_that_scipy_gives() -> None:
@@ -32,7 +32,7 @@ def test_a_ratio_has_the_interval_that_scipy_gives() -> None:
     above = GENERATOR.binomial(below.astype(int), 0.3).astype(float)
 
     def ratio(above: np.ndarray, below: np.ndarray, axis: int) -> np.ndarray:
-        return above.sum(axis=axis) / below.sum(axis=axis)
+        return np.asarray(above.sum(axis=axis) / below.sum(axis=axis))
 
     ours = Dialogues(np.arange(200)).ratios(above[:, None], below[:, None])[0]
     theirs = bootstrap(
@@ -110,7 +110,7 @@ def test_equal_models_differ_by_chance_alone() -> None:
 def test_dialogues_and_not_examples_are_tested() -> None:
     # one dialogue of a hundred turns is one observation
     differences = np.ones((100, 1))
-    assert Dialogues(np.zeros(100)).sign_flip_p_values(differences)[0] == 1
+    assert Dialogues(np.zeros(100, dtype=np.int64)).sign_flip_p_values(differences)[0] == 1
     assert Dialogues(np.arange(100)).sign_flip_p_values(differences)[0] == 1 / 10_000
 
 
@@ -133,6 +133,7 @@ def test_holm_by_hand() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+@settings(deadline=None)
 def test_holm_is_between_no_correction_and_bonferroni(p_values: list[float]) -> None:
     given_values = np.array(p_values)
     adjusted = holm(given_values)

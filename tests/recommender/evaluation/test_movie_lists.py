@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.recommender.evaluation.movie_lists import MovieLists
@@ -10,6 +10,7 @@ rows_of_movies = st.lists(st.lists(st.integers(0, 9), max_size=6), max_size=6)
 
 
 @given(rows_of_movies)
+@settings(deadline=None)
 def test_goes_through_a_column_unchanged(rows: list[list[int]]) -> None:
     lists = MovieLists.from_rows(rows)
     assert lists.to_rows() == rows
@@ -32,12 +33,14 @@ def test_tells_where_each_value_stands() -> None:
 
 
 @given(rows_of_movies)
+@settings(deadline=None)
 def test_distinct_keeps_the_first_of_each(rows: list[list[int]]) -> None:
     expected = [list(dict.fromkeys(row)) for row in rows]
     assert MovieLists.from_rows(rows).distinct().to_rows() == expected
 
 
 @given(rows_of_movies, st.data())
+@settings(deadline=None)
 def test_keeps_rows_and_values(rows: list[list[int]], data: st.DataObject) -> None:
     lists = MovieLists.from_rows(rows)
     kept = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
@@ -50,6 +53,7 @@ def test_keeps_rows_and_values(rows: list[list[int]], data: st.DataObject) -> No
 
 
 @given(st.lists(st.tuples(st.lists(st.integers(0, 5)), st.lists(st.integers(-1, 9), min_size=3))))
+@settings(deadline=None)
 def test_contains_looks_in_the_same_row_only(pairs: list[tuple[list[int], list[int]]]) -> None:
     lists = MovieLists.from_rows([row for row, _ in pairs])
     matrix = np.array([asked[:3] for _, asked in pairs], dtype=np.int32).reshape(len(pairs), 3)
@@ -58,6 +62,7 @@ def test_contains_looks_in_the_same_row_only(pairs: list[tuple[list[int], list[i
 
 
 @given(st.lists(st.tuples(st.lists(st.integers(0, 9)), st.lists(st.integers(0, 5)))))
+@settings(deadline=None)
 def test_isin_looks_in_the_same_row_only(pairs: list[tuple[list[int], list[int]]]) -> None:
     lists, others = (MovieLists.from_rows([pair[side] for pair in pairs]) for side in (0, 1))
     expected = [movie in other for row, other in pairs for movie in row]

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.testing import assert_array_equal
@@ -38,6 +38,7 @@ few_scores = st.sampled_from(
     arrays.arrays(np.float32, arrays.array_shapes(min_dims=2, max_dims=2), elements=few_scores),
     st.integers(1, 12),
 )
+@settings(deadline=None)
 def test_top_is_a_stable_sort(scores: np.ndarray, depth: int) -> None:
     expected = np.argsort(-scores, axis=1, kind="stable")[:, :depth]
     assert_array_equal(top(scores, depth), expected)
@@ -78,6 +79,7 @@ movies = st.lists(st.integers(0, 150), max_size=40)
 
 
 @given(st.lists(st.tuples(movies, st.sets(st.integers(0, 150), min_size=1)), min_size=1))
+@settings(deadline=None)
 def test_new_leaves_nothing_mentioned_and_drops_nothing_else(
     requests: list[tuple[list[int], set[int]]],
 ) -> None:
