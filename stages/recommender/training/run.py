@@ -272,7 +272,7 @@ class SeedRun:
             "entry": [self.entry.trainer, self.entry.variant],
             "model": self.params.model.model_dump(),
             "training": self.params.training.model_dump(),
-            "loss": None if self.entry.trainer == "original" else self.params.loss.model_dump(),
+            "loss": self._loss_parameters(),
             "machine": str(self.machine),
             "encoder": self.encoder_identity,
             "examples": [trainee.train.digest(), trainee.validation.digest()],
@@ -280,6 +280,13 @@ class SeedRun:
         }
         name = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:32]
         return artifacts.CACHE / "training" / name
+
+    def _loss_parameters(self) -> dict[str, object]:
+        """Those that this trainer and variant depend on."""
+        if self.entry.trainer == "original":
+            return {}
+        without_tags = not VARIANTS[self.entry.variant].learns_tags
+        return self.params.loss.model_dump(exclude={"tag_weight"} if without_tags else set())
 
     def _foretell(self, seconds: float) -> None:
         if self.machine.device.type == "cpu" and not self.frozen:
