@@ -1,0 +1,323 @@
+"""What dvc.yaml declares for each stage is exactly what that stage imports, reads and writes."""
+
+import ast
+import hashlib
+import importlib
+import shutil
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grimp
+import pytest
+import torch
+from declared_stages import ROOT, DeclaredStage, all_leaves, declared_stages, stage_named
+from recorded_params import recorded
+from ruamel.yaml import YAML
+
+from stages.recommender.corpora.sample import write_movielens_zip, write_redial_zip
+from stages.recommender.errors import UserError
+from stages.recommender.modeling.variants import VARIANTS
+from stages.recommender.params import Sample, load_params
+from stages.recommender.presets import override
+
+NAMES = [stage.name for stage in declared_stages()]
+MODELS = [name for name in NAMES if name.startswith("train@")]
+
+# --- code --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def imports() -> grimp.ImportGraph:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT)
+        return grimp.build_graph("stages", cache_dir=None)
+
+
+def says_something(file: Path) -> bool:
+    """Whether a file has more than a docstring; a package's own file often has no more."""
+    if file.name != "__init__.py":
+        return True
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    return any(
+        not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+        for statement in body
+    )
+
+
+def imported_code(module: str, graph: grimp.ImportGraph) -> set[Path]:
+    """The files that a module's import reads, those imported within functions among them."""
+    files = set()
+    for name in {module, *graph.find_upstream_modules(module)}:
+        parts = name.split(".")
+        packages = [Path(*parts[:depth], "__init__.py") for depth in range(1, len(parts) + 1)]
+        files |= {path for path in packages if (ROOT / path).is_file()}
+        files |= {path for path in [Path(*parts).with_suffix(".py")] if (ROOT / path).is_file()}
+    return {path for path in files if says_something(ROOT / path)}
+
+
+def files_of(paths: tuple[Path, ...]) -> set[Path]:
+    """The files that paths stand for, a folder for all files in it."""
+    files: set[Path] = set()
+    for path in paths:
+        inside = (ROOT / path).rglob("*") if (ROOT / path).is_dir() else [ROOT / path]
+        files |= {
+            found.relative_to(ROOT)
+            for found in inside
+            if found.is_file() and "__pycache__" not in found.parts
+        }
+    return files
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_declared_code_is_the_imported_code(name: str, imports: grimp.ImportGraph) -> None:
+    stage = stage_named(name)
+    declared = {
+        path
+        for path in files_of(stage.code)
+        if path.suffix == ".py" and says_something(ROOT / path)
+    }
+    assert declared == imported_code(stage.module, imports)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_declared_paths_exist_and_stand_once(name: str) -> None:
+    code = stage_named(name).code
+    assert [path for path in code if not (ROOT / path).exists()] == []
+    assert [path for path in code if any(other in path.parents for other in code)] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_no_python_counts_with_the_modules_beside_it(name: str) -> None:
+    stage = stage_named(name)
+    declared = files_of(stage.code)
+    folders = {path.parent for path in declared if path.suffix == ".py"} - {Path("stages")}
+    beside = {
+        file.relative_to(ROOT)
+        for folder in folders
+        for file in (ROOT / folder).iterdir()
+        if file.is_file() and file.suffix != ".py"
+    }
+    assert {path for path in declared if path.suffix != ".py"} == beside
+
+
+def test_every_module_of_the_library_belongs_to_a_stage() -> None:
+    declared = {path for stage in declared_stages() for path in files_of(stage.code)}
+    around = {
+        Path("stages/recommender/presets.py"),
+        Path("stages/recommender/workspace.py"),
+    }
+    present = {
+        path for path in files_of((Path("stages"),)) if path.suffix == ".py" and path not in around
+    }
+    assert {path for path in present - declared if says_something(ROOT / path)} == set()
+
+
+# --- models ------------------------------------------------------------------------------------
+
+
+def test_a_model_watches_what_its_trainer_and_variant_read() -> None:
+    for name, entry in load_params(ROOT / "params.yaml").models.items():
+        learns_tags = VARIANTS[entry.variant].learns_tags
+        assert entry.data == ("data/tags" if learns_tags else "data/examples/figures.json"), name
+        watched = {"loss.pos_weight", "loss.focal"} if entry.trainer == "weighted" else set()
+        if watched and learns_tags:
+            watched |= {"loss.tag_weight"}
+        assert set(entry.watches) - {"training"} == watched, name
+
+
+def test_there_is_a_model_for_each_trainer_and_variant() -> None:
+    trainers = ("original", "weighted")
+    assert [f"train@{trainer}-{variant}" for trainer in trainers for variant in VARIANTS] == MODELS
+
+
+# --- parameters and outputs, from one run of every stage ----------------------------------------
+
+TINY: dict[str, Any] = {
+    "redial": {"source": "sample"},
+    "movielens": {"source": "sample"},
+    "sample": {"movies": 60, "train_dialogues": 60, "test_dialogues": 20},
+    "encoder": {
+        "source": "folder",
+        "files": [
+            {"name": name, "sha256": None}
+            for name in ("config.json", "model.safetensors", "tokenizer.json")
+        ],
+    },
+    "dialogues": {"max_tokens": 48},
+    "tags": {"max_tokens": 16},
+    "model": {"hidden_size": 8, "mentions": {"embedding_size": 8, "hidden_size": 4}},
+    "training": {"trainable_layers": 1, "head_learning_rate": 0.01, "epochs": 1},
+    "compute": {"device": "cpu", "threads": 1},
+}
+
+DVCS_OWN = {"data", "watches"}
+"""The keys of a model that dvc.yaml reads, and no stage."""
+
+
+WITHOUT_EFFECT = {f"train@weighted-{name}": {"loss.tag_weight"} for name in ("baseline", "rnn")}
+"""Parameters that are read with others, though nothing comes of it; a test below shows that."""
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """What one stage did, alone with the data that it declares."""
+
+    read: set[str]
+    written: dict[Path, str]
+    folder: Path = field(repr=False)
+
+
+def write_params(folder: Path, *changes: Mapping[str, Any]) -> None:
+    yaml = YAML()
+    params = yaml.load(ROOT / "params.yaml")
+    for change in changes:
+        override(params, deepcopy(change))
+    yaml.dump(params, folder / "params.yaml")
+
+
+def copy(path: Path, source: Path, target: Path) -> None:
+    (target / path).parent.mkdir(parents=True, exist_ok=True)
+    if (source / path).is_dir():
+        shutil.copytree(source / path, target / path, dirs_exist_ok=True)
+    else:
+        shutil.copy(source / path, target / path)
+
+
+def digests(folder: Path) -> dict[Path, str]:
+    return {
+        path.relative_to(folder): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file() and ".cache" not in path.parts
+    }
+
+
+def run(stage: DeclaredStage, folder: Path) -> StageRun:
+    before = digests(folder)
+    module = importlib.import_module(stage.module)
+    with pytest.MonkeyPatch.context() as patch, recorded(module) as recording:
+        patch.chdir(folder)
+        patch.setattr("sys.argv", list(stage.command[2:]))
+        module.main()
+    after = digests(folder)
+    assert before.items() <= after.items(), f"{stage.name} changed one of its inputs"
+    written = {path: digest for path, digest in after.items() if path not in before}
+    return StageRun(recording.read, written, folder)
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_encoder: Path) -> dict[str, Any]:
+    return TINY | {"encoder": TINY["encoder"] | {"folder": str(tiny_encoder)}}
+
+
+@pytest.fixture(scope="module")
+def runs(
+    tiny: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, StageRun]]:
+    """Each stage run once in a folder that holds the data it declares and nothing else."""
+    finished = tmp_path_factory.mktemp("finished")
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    done = {}
+    for stage in declared_stages():
+        folder = tmp_path_factory.mktemp(stage.name)
+        write_params(folder, tiny)
+        for path in stage.data:
+            copy(path, finished, folder)
+        done[stage.name] = run(stage, folder)
+        for path in stage.outputs:
+            copy(path, folder, finished)
+    yield done
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+
+
+def run_again(
+    runs: Mapping[str, StageRun], name: str, tmp_path: Path, *changes: Mapping[str, Any]
+) -> StageRun:
+    """A stage run with the same data and other parameters."""
+    stage = stage_named(name)
+    for path in stage.data:
+        copy(path, runs[name].folder, tmp_path)
+    write_params(tmp_path, *changes)
+    return run(stage, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def other_sources(
+    runs: dict[str, StageRun], tiny: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, set[str]]:
+    """What the downloading stages read where the corpora and the encoder come from elsewhere."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    sample = Sample(seed=1, movies=20, train_dialogues=20, test_dialogues=5)
+    write_redial_zip(sample, folder / "redial.zip")
+    write_movielens_zip(sample, folder / "movielens.zip")
+    sources: list[tuple[str, dict[str, Any]]] = [
+        ("redial", {"source": "zip", "zip": {"location": "redial.zip", "sha256": None}}),
+        ("redial", {"source": "hub"}),
+        ("movielens", {"source": "zip", "zip": {"location": "movielens.zip", "sha256": None}}),
+        ("encoder", {"source": "package", "package": "no_such_package"}),
+        ("encoder", {"source": "hub"}),
+    ]
+    read = {f"download_{section}": set(runs[f"download_{section}"].read) for section, _ in sources}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+        patch.setattr("time.sleep", lambda seconds: None)
+        for section, change in sources:
+            write_params(folder, tiny, {section: change})
+            module = importlib.import_module(f"stages.download_{section}")
+            with recorded(module) as recording:
+                try:
+                    module.main()
+                except UserError as error:
+                    # there is no such package, and no hub; all parameters are read by then
+                    assert "no_such_package" in str(error) or "127.0.0.1:9" in str(error)
+            read[f"download_{section}"] |= recording.read
+    return read
+
+
+def declared_leaves(stage: DeclaredStage) -> set[str]:
+    return {
+        leaf
+        for leaf in all_leaves()
+        if any(leaf == name or leaf.startswith(f"{name}.") for name in stage.params)
+        and not (leaf.startswith("models.") and leaf.split(".")[-1] in DVCS_OWN)
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_declared_parameters_are_the_parameters_read(
+    name: str, runs: dict[str, StageRun], other_sources: dict[str, set[str]]
+) -> None:
+    read = other_sources.get(name, runs[name].read)
+    assert declared_leaves(stage_named(name)) == read - WITHOUT_EFFECT.get(name, set())
+
+
+@pytest.mark.parametrize("name", [*WITHOUT_EFFECT, "train@weighted-multitask"])
+def test_the_tags_weight_changes_only_models_that_learn_tags(
+    name: str, runs: dict[str, StageRun], tiny: dict[str, Any], tmp_path: Path
+) -> None:
+    again = run_again(runs, name, tmp_path, tiny, {"loss": {"tag_weight": 3.0}})
+    assert (again.written == runs[name].written) == (name in WITHOUT_EFFECT)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_stage_writes_what_it_declares_and_nothing_else(
+    name: str, runs: dict[str, StageRun]
+) -> None:
+    outputs = stage_named(name).outputs
+    written = runs[name].written
+    assert [
+        path for path in written if not any(out in [path, *path.parents] for out in outputs)
+    ] == []
+    assert [
+        out for out in outputs if not any(out in [path, *path.parents] for path in written)
+    ] == []
+
+
+def test_no_two_stages_write_to_one_place() -> None:
+    outputs = [path for stage in declared_stages() for path in stage.outputs]
+    assert [path for path in outputs if any(other in path.parents for other in outputs)] == []
+    assert len(set(outputs)) == len(outputs)
