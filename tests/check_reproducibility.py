@@ -1,0 +1,111 @@
+"""Does the pipeline reproduce? Run as ``python tests/check_reproducibility.py`` from the root.
+
+The sample pipeline, at a small size, runs in two clones of the last commit: both must give the
+same bytes of lock file, metrics and report. A repeat must run nothing, and another
+``loss.pos_weight`` must rerun exactly the models that read it. Where one of these does not hold,
+it says what differs and exits with 1.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SMALL = [
+    "sample.movies=120",
+    "sample.train_dialogues=240",
+    "sample.test_dialogues=60",
+    "training.epochs=2",
+]
+WEIGHTED = {
+    "train@weighted-baseline",
+    "train@weighted-rnn",
+    "train@weighted-multitask",
+    "train@weighted-rnn-multitask",
+    "compare",
+}
+BIN = Path(sys.executable).parent
+
+
+def run(clone: Path, *command: str) -> str:
+    """The output of a command in a clone; its failure ends the check."""
+    environment = os.environ | {
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "DVC_NO_ANALYTICS": "true",
+    }
+    environment.pop("DVC_ROOT", None)
+    result = subprocess.run(
+        command,
+        cwd=clone,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if result.returncode:
+        sys.exit(f"{shlex.join(command)} failed in {clone}:\n{result.stdout[-5000:]}")
+    return result.stdout
+
+
+def clone_to(folder: Path) -> Path:
+    """A clone of the last commit, with the sample's parameters."""
+    run(ROOT, "git", "clone", "--quiet", str(ROOT), str(folder))
+    run(folder, "git", "config", "user.name", "check")
+    run(folder, "git", "config", "user.email", "check@localhost")
+    return folder
+
+
+def experiment(clone: Path, *values: str) -> set[str]:
+    """Run an experiment; the stages that ran."""
+    options = [option for value in values for option in ("-S", value)]
+    return ran(run(clone, "dvc", "exp", "run", *options))
+
+
+def ran(output: str) -> set[str]:
+    """The stages that DVC says it ran."""
+    return set(re.findall(r"Running stage '([^']+)'", output))
+
+
+def results(clone: Path) -> Iterator[tuple[str, bytes]]:
+    """Name and content of every file that must be the same."""
+    for path in [clone / "dvc.lock", *sorted((clone / "metrics").rglob("*"))]:
+        if path.is_file():
+            yield str(path.relative_to(clone)), path.read_bytes()
+
+
+def main() -> None:
+    """Make the clones, compare them, repeat, change one parameter."""
+    with tempfile.TemporaryDirectory() as scratch:
+        preset = shlex.split(
+            run(ROOT, sys.executable, "-m", "stages.recommender.presets", "sample")
+        )
+        values = [option for option in preset if option != "-S"] + SMALL
+        first, second = (clone_to(Path(scratch) / name) for name in ("first", "second"))
+        for clone in (first, second):
+            print(f"{clone.name} clone: {len(experiment(clone, *values))} stages", flush=True)
+        one, other = dict(results(first)), dict(results(second))
+        different = sorted(name for name in one | other if one.get(name) != other.get(name))
+        if different:
+            sys.exit(f"two clones differ in {', '.join(different)}")
+        print(f"{len(one)} files are the same bytes in both clones", flush=True)
+        repeated = ran(run(first, "dvc", "repro"))
+        if repeated:
+            sys.exit(f"a repeat ran {', '.join(sorted(repeated))}")
+        print("a repeat runs nothing", flush=True)
+        changed = experiment(first, "loss.pos_weight=1800")
+        if changed != WEIGHTED:
+            sys.exit(
+                f"loss.pos_weight=1800 ran {', '.join(sorted(changed))}, "
+                f"not {', '.join(sorted(WEIGHTED))}"
+            )
+        print("loss.pos_weight=1800 reruns the four weighted models and the comparison")
+
+
+if __name__ == "__main__":
+    main()
