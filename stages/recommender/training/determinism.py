@@ -46,7 +46,7 @@ def prepare(compute: Compute) -> Machine:
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":16:8"
     torch.use_deterministic_algorithms(True)
     # no result depends on memory that nothing has written; filling it costs a tenth of a step
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     torch.set_num_threads(compute.threads)
     name = compute.device
