@@ -42,7 +42,8 @@ def tag_examples(
             "archive with more tags, or a lower tags.min_characters"
         )
     order = np.random.default_rng(params.seed).permutation(len(selected))
-    held_out = max(1, round(params.held_out_fraction * len(selected)))
+    # neither part is empty
+    held_out = min(max(1, round(params.held_out_fraction * len(selected))), len(selected) - 1)
     tokenizer = load_tokenizer(encoder, params.max_tokens, keeps="start")
     parts = {TRAIN: order[held_out:], HELD_OUT: order[:held_out]}
     return {

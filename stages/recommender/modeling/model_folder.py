@@ -67,7 +67,8 @@ def save_model(
     with artifacts.atomic_folder(folder) as partial:
         artifacts.write_json(partial / CONFIG, config.model_dump())
         save_file({k: v.cpu() for k, v in model.state_dict().items()}, partial / WEIGHTS)
-        shutil.copytree(encoder_files, partial / ENCODER)
+        # the files alone: those of a DVC cache may not be written over
+        shutil.copytree(encoder_files, partial / ENCODER, copy_function=shutil.copyfile)
         if any(parameter.requires_grad for parameter in encoder.parameters()):
             weights = {k: v.cpu() for k, v in encoder.transformer.state_dict().items()}
             save_file(weights, partial / ENCODER / "model.safetensors", {"format": "pt"})
@@ -92,11 +93,26 @@ def load_model(folder: Path) -> tuple[ModelConfig, OneShotRecommender, SentenceE
     except (ValidationError, SafetensorError, UnicodeDecodeError) as error:
         problem = str(error).splitlines()[0]
         raise UserError(f"{folder} holds no whole model ({problem}); {remedy}") from None
-    encoder = SentenceEncoder(folder / ENCODER, config.model.pooling, trainable_layers="none")
+    if config.variant not in VARIANTS:
+        raise UserError(
+            f"{folder / CONFIG} names the variant {config.variant}, but there are only "
+            f"{', '.join(VARIANTS)}; {remedy}"
+        )
+    try:
+        encoder = SentenceEncoder(folder / ENCODER, config.model.pooling, trainable_layers="none")
+    except UserError:
+        raise UserError(f"{folder / ENCODER} holds no whole encoder; {remedy}") from None
     model = OneShotRecommender(VARIANTS[config.variant], encoder.width, config.movies, config.model)
     try:
         model.load_state_dict(weights)
     except RuntimeError:
-        raise UserError(f"{folder / WEIGHTS} does not fit {CONFIG} beside it; {remedy}") from None
+        raise UserError(
+            f"{folder / WEIGHTS} does not fit {CONFIG} and {ENCODER} beside it; {remedy}"
+        ) from None
     movies = artifacts.read_table(folder / MOVIES, artifacts.MOVIE_SCHEMA, f"train@{folder.name}")
+    if movies.num_rows != config.movies:
+        raise UserError(
+            f"{folder / MOVIES} has {movies.num_rows} movies, but {CONFIG} beside it says "
+            f"{config.movies}; {remedy}"
+        )
     return config, model.eval(), encoder.eval(), movies

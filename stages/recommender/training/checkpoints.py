@@ -4,13 +4,16 @@ A checkpoint is one safetensors file (tensors, and the rest as JSON in its metad
 or not there, and reading it runs no code.
 """
 
+import hashlib
 import json
 import shutil
+import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -67,6 +70,11 @@ class Checkpoints:
         self._state = folder / "state.safetensors"
         self._best = folder / "best.safetensors"
 
+    def alone(self) -> FileLock:
+        """Keeps out another process of the same training, whose epochs would mix with these."""
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.folder.with_name(f"{self.folder.name}.lock"))
+
     def save(self, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
         """Keep weights, optimizer and progress, in the place of what was kept before."""
         tensors = {f"weight.{name}": p.detach() for name, p in self.parameters.items()}
@@ -82,11 +90,19 @@ class Checkpoints:
         )
 
     def restore(self, optimizer: torch.optim.Optimizer) -> Progress:
-        """Put back what :meth:`save` kept; a new :class:`Progress` where there is nothing."""
+        """Put back what :meth:`save` kept.
+
+        Returns:
+            A new :class:`Progress` where nothing is kept, or not all of it, or not of these
+            parameters.
+        """
         kept = _load(self._state)
-        if kept is None:
+        if kept is None or not self._fits(kept[0], "weight."):
             return Progress()
         tensors, metadata = kept
+        progress = _read_progress(metadata)
+        if progress is None or (progress.best_epoch and self._kept_best() is None):
+            return Progress()
         self._set_weights(tensors, "weight.")
         for key, value in tensors.items():
             kind, _, rest = key.partition(".")
@@ -94,8 +110,6 @@ class Checkpoints:
                 entry, _, name = rest.partition(".")
                 parameter = self.parameters[name]
                 optimizer.state[parameter][entry] = value.to(parameter.device)
-        progress = Progress(**json.loads(metadata["progress"]))
-        progress.history = [EpochRecord(**record) for record in json.loads(metadata["history"])]
         return progress
 
     def save_best(self) -> None:
@@ -108,19 +122,54 @@ class Checkpoints:
         Raises:
             FileNotFoundError: None were kept.
         """
-        kept = _load(self._best)
-        if kept is None:
+        best = self._kept_best()
+        if best is None:
             raise FileNotFoundError(self._best)
-        self._set_weights(kept[0], "")
+        self._set_weights(best, "")
 
     def remove(self) -> None:
         """Forget this training."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with self.alone():
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _kept_best(self) -> dict[str, Tensor] | None:
+        kept = _load(self._best)
+        return kept[0] if kept and self._fits(kept[0], "") else None
+
+    def _fits(self, tensors: dict[str, Tensor], prefix: str) -> bool:
+        """Whether there is a tensor for each parameter, of its shape."""
+        shapes = {key: tensor.shape for key, tensor in tensors.items()}
+        return all(
+            shapes.get(prefix + name) == parameter.shape
+            for name, parameter in self.parameters.items()
+        )
 
     def _set_weights(self, tensors: dict[str, Tensor], prefix: str) -> None:
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(tensors[prefix + name])
+
+
+def code_digest() -> str:
+    """Of the library's modules that this process runs.
+
+    Code that has changed since a training was killed must not go on with it.
+    """
+    digest = hashlib.sha256()
+    for name, module in sorted(sys.modules.items()):
+        if name.startswith("stages.recommender.") and module.__file__:
+            digest.update(name.encode() + b"\0" + Path(module.__file__).read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _read_progress(metadata: dict[str, Any]) -> Progress | None:
+    try:
+        progress = Progress(**json.loads(metadata["progress"]))
+        records = json.loads(metadata["history"])
+        progress.history = [EpochRecord(**record) for record in records]
+    except (KeyError, TypeError, ValueError):  # another program's file
+        return None
+    return progress
 
 
 def _save(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:

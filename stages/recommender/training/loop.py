@@ -30,7 +30,7 @@ from stages.recommender.training.scoring import score, sentence_vectors
 CHECKPOINT_SECONDS = 60.0
 """Between two checkpoints within an epoch; one is written after every epoch as well."""
 TIMED_STEPS = 4
-"""Steps after which the time of the whole training is foretold."""
+"""Steps, after the first, that foretell the time of the whole training."""
 
 
 @dataclass
@@ -79,7 +79,8 @@ def fit(
         params: The optimisation.
         machine: What it computes on.
         checkpoints: Where its state is kept.
-        foretell: Told once, after the first steps, how many seconds the whole training takes.
+        foretell: Told once, after the first steps of this process, how many seconds the whole
+            training takes from its beginning; not where an epoch has fewer steps.
 
     Returns:
         The history and the selected epoch.
@@ -88,16 +89,20 @@ def fit(
         UserError: The loss is no longer a finite number.
     """
     optimizer = _optimizer(trainee, params)
-    progress = checkpoints.restore(optimizer)
     steps_an_epoch = math.ceil(len(trainee.train) / params.dialogue_batch)
     total_steps = params.epochs * steps_an_epoch
-    bar = tqdm(total=total_steps, initial=progress.step, unit="step", dynamic_ncols=True)
-    with bar:
-        while progress.step < total_steps:
-            _train_epoch(trainee, params, machine, checkpoints, optimizer, progress, bar, foretell)
-            _finish_epoch(trainee, machine, checkpoints, progress, steps_an_epoch, bar)
-            checkpoints.save(optimizer, progress)
-    checkpoints.restore_best()
+    with checkpoints.alone():
+        progress = checkpoints.restore(optimizer)
+        bar = tqdm(total=total_steps, initial=progress.step, unit="step", dynamic_ncols=True)
+        with bar:
+            while progress.step < total_steps:
+                _train_epoch(
+                    trainee, params, machine, checkpoints, optimizer, progress, bar, foretell
+                )
+                foretell = None
+                _finish_epoch(trainee, machine, checkpoints, progress, steps_an_epoch, bar)
+                _save(trainee, checkpoints, optimizer, progress, bar)
+        checkpoints.restore_best()
     return progress
 
 
@@ -146,7 +151,7 @@ def _train_epoch(
     sums = torch.tensor(progress.sums, dtype=torch.float64, device=machine.device)
     # on a GPU, reading a loss waits for the device: not at every step
     every = 1 if machine.device.type == "cpu" else 20
-    started = saved = time.monotonic()
+    saved = time.monotonic()
     for position in range(done, steps_an_epoch):
         factor = schedule(progress.step, params.epochs * steps_an_epoch, params.warmup_fraction)
         for group in optimizer.param_groups:
@@ -162,13 +167,14 @@ def _train_epoch(
             progress.sums = sums.tolist()
             _check_finite(progress, bar)
             _show(progress, position + 1, epoch, params.epochs, bar, trainee.tags is not None)
-        if foretell and progress.step == TIMED_STEPS:
-            # the first step warms up; the others tell the pace
-            foretell((time.monotonic() - started) / TIMED_STEPS * steps_an_epoch * params.epochs)
+        if position == done:
+            started = time.monotonic()  # the first step warms up
+        elif foretell and position == done + TIMED_STEPS:
+            pace = (time.monotonic() - started) / TIMED_STEPS
+            foretell(pace * steps_an_epoch * params.epochs)
         if time.monotonic() - saved > CHECKPOINT_SECONDS and position + 1 < steps_an_epoch:
             progress.sums = sums.tolist()
-            _check_finite(progress, bar)
-            checkpoints.save(optimizer, progress)
+            _save(trainee, checkpoints, optimizer, progress, bar)
             saved = time.monotonic()
 
 
@@ -208,14 +214,17 @@ def _finish_epoch(
     steps_an_epoch: int,
     bar: "tqdm[NoReturn]",
 ) -> None:
-    scored = score(
-        trainee.model,
-        trainee.encoder,
-        trainee.validation,
-        trainee.objective.dialogue_loss,
-        trainee.evaluation_batch,
-        machine,
-    )
+    try:
+        scored = score(
+            trainee.model,
+            trainee.encoder,
+            trainee.validation,
+            trainee.objective.dialogue_loss,
+            trainee.evaluation_batch,
+            machine,
+        )
+    except FloatingPointError:
+        raise _not_finite(progress, bar) from None
     labels = metrics.Labels(
         trainee.validation.labels.values.cpu().numpy(), trainee.validation.labels.lengths.numpy()
     )
@@ -242,14 +251,32 @@ def _finish_epoch(
     )
 
 
+def _save(
+    trainee: Trainee,
+    checkpoints: Checkpoints,
+    optimizer: torch.optim.Optimizer,
+    progress: Progress,
+    bar: "tqdm[NoReturn]",
+) -> None:
+    _check_finite(progress, bar)
+    # the loss is that of the weights before the step
+    if not all(torch.isfinite(p).all() for p in trainee.learning_parameters().values()):
+        raise _not_finite(progress, bar)
+    checkpoints.save(optimizer, progress)
+
+
 def _check_finite(progress: Progress, bar: "tqdm[NoReturn]") -> None:
     if not all(math.isfinite(total) for total in progress.sums):
-        bar.close()
-        raise UserError(
-            f"the loss is no finite number at step {progress.step}; lower "
-            "training.encoder_learning_rate or training.head_learning_rate, or set "
-            "compute.precision to float32"
-        )
+        raise _not_finite(progress, bar)
+
+
+def _not_finite(progress: Progress, bar: "tqdm[NoReturn]") -> UserError:
+    bar.close()
+    return UserError(
+        f"the loss is no finite number at step {progress.step}; lower "
+        "training.encoder_learning_rate or training.head_learning_rate, or set "
+        "compute.precision to float32"
+    )
 
 
 def _show(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
+from tqdm import tqdm
 
 from stages.recommender import artifacts
 from stages.recommender.evaluation.readings import PAPER_SPLIT
@@ -19,7 +20,7 @@ from stages.recommender.modeling.model_folder import ModelConfig
 from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender
 from stages.recommender.params import ModelEntry, Params
 from stages.recommender.training.batches import DialogueExamples, TagExamples
-from stages.recommender.training.checkpoints import Checkpoints, Progress
+from stages.recommender.training.checkpoints import Checkpoints, Progress, code_digest
 from stages.recommender.training.determinism import Machine, prepare
 from stages.recommender.training.loop import Trainee, fit
 from stages.recommender.training.scoring import Scored, ranking_table, score, score_tags
@@ -159,18 +160,16 @@ class SeedRun:
 
     def _train_on_paper_split(self, whole: Mapping[str, DialogueExamples]) -> pa.Table:
         """The same model on a random part of the training file; its rankings of another part."""
-        table = pa.concat_tables(
-            [self.inputs.examples["whole", split] for split in ("train", "validation")]
-        )
-        examples = DialogueExamples.concatenate([whole["train"], whole["validation"]])
+        # all of the training file; where the paper's split is in use, its test part is in `test`
+        splits = ["train", "validation", "test"]
         if self.params.dialogues.protocol == "notebook":
-            # there, the validation split is the test split, and all of the file is in `train`
-            table, examples = self.inputs.examples["whole", "train"], whole["train"]
+            splits.remove("validation")  # there, it is the test split
+        table = pa.concat_tables([self.inputs.examples["whole", split] for split in splits])
+        examples = DialogueExamples.concatenate([whole[split] for split in splits])
 
         def rows(split: str) -> torch.Tensor:
-            return torch.from_numpy(pc.equal(table["paper_split"], split).to_numpy()).nonzero()[
-                :, 0
-            ]
+            chosen = pc.fill_null(pc.equal(table["paper_split"], split), False)
+            return torch.from_numpy(chosen.to_numpy()).nonzero()[:, 0]
 
         trainee, _ = self._trainee(examples.take(rows("train")), examples.take(rows("validation")))
         fit(trainee, self.params.training, self.machine, self._checkpoints(trainee))
@@ -267,15 +266,18 @@ class SeedRun:
         return checkpoints
 
     def _folder(self, trainee: Trainee) -> Path:
-        """Named after all that the trained weights depend on."""
+        """Named after all that the trained weights and their history depend on."""
         depends_on = {
+            "code": code_digest(),
             "entry": [self.entry.trainer, self.entry.variant],
             "model": self.params.model.model_dump(),
             "training": self.params.training.model_dump(),
             "loss": self._loss_parameters(),
             "machine": str(self.machine),
             "encoder": self.encoder_identity,
+            "movies": self.inputs.movies.num_rows,
             "examples": [trainee.train.digest(), trainee.validation.digest()],
+            "evaluation batch": trainee.evaluation_batch,
             "tags": trainee.tags.digest() if trainee.tags else None,
         }
         name = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:32]
@@ -291,7 +293,7 @@ class SeedRun:
     def _foretell(self, seconds: float) -> None:
         if self.machine.device.type == "cpu" and not self.frozen:
             models = len(self.params.models)
-            print(
+            tqdm.write(
                 f"No GPU is used: this model takes about {_span(seconds)} here, all {models} about "
                 f"{_span(models * seconds)}. On a frozen encoder the same {models} take minutes: "
                 "dvc exp run -S training.trainable_layers=none "

@@ -78,7 +78,11 @@ def score(
     batch: int,
     machine: Machine,
 ) -> Scored:
-    """Score examples in evaluation mode, ``batch`` at a time."""
+    """Score examples in evaluation mode, ``batch`` at a time.
+
+    Raises:
+        FloatingPointError: The loss is no finite number, nor are then the scores.
+    """
     model.eval()
     if encoder is not None:
         encoder.eval()
@@ -90,6 +94,8 @@ def score(
             logits = model(sentence_vectors(encoder, part), part.mentions).float()
         targets = multi_hot(part.labels, logits.shape[1])
         total += dialogue_loss(logits, targets).double() * len(rows)
+        if not torch.isfinite(total):
+            raise FloatingPointError("the loss is no finite number")
         rankings.append(top(logits.cpu().numpy(), DEPTH))
     return Scored(float(total) / len(examples), np.concatenate(rankings))
 
