@@ -160,12 +160,8 @@ class SeedRun:
 
     def _train_on_paper_split(self, whole: Mapping[str, DialogueExamples]) -> pa.Table:
         """The same model on a random part of the training file; its rankings of another part."""
-        # all of the training file; where the paper's split is in use, its test part is in `test`
-        splits = ["train", "validation", "test"]
-        if self.params.dialogues.protocol == "notebook":
-            splits.remove("validation")  # there, it is the test split
-        table = pa.concat_tables([self.inputs.examples["whole", split] for split in splits])
-        examples = DialogueExamples.concatenate([whole[split] for split in splits])
+        table = self._training_file()
+        examples = DialogueExamples.concatenate([whole[split] for split in self._splits_of_file()])
 
         def rows(split: str) -> torch.Tensor:
             chosen = pc.fill_null(pc.equal(table["paper_split"], split), False)
@@ -175,6 +171,20 @@ class SeedRun:
         fit(trainee, self.params.training, self.machine, self._checkpoints(trainee))
         answered = self._score(trainee, examples.take(rows("test")))
         return self._table(PAPER_SPLIT, table.take(pa.array(rows("test").numpy())), answered)
+
+    def _splits_of_file(self) -> list[str]:
+        """Those that hold the training file's dialogues, each once.
+
+        Where the paper's split is in use, its test part is in ``test``; under the notebook's
+        protocol, ``validation`` is ``test``.
+        """
+        notebook = self.params.dialogues.protocol == "notebook"
+        return ["train", "test"] if notebook else ["train", "validation", "test"]
+
+    def _training_file(self) -> pa.Table:
+        return pa.concat_tables(
+            [self.inputs.examples["whole", split] for split in self._splits_of_file()]
+        )
 
     def _table(self, reading: str, examples: pa.Table, scored: Scored) -> pa.Table:
         return ranking_table(reading, self.repeat, examples, scored.rankings)
@@ -293,6 +303,9 @@ class SeedRun:
     def _foretell(self, seconds: float) -> None:
         if self.machine.device.type == "cpu" and not self.frozen:
             models = len(self.params.models)
+            if PAPER_SPLIT in self.params.evaluation.readings:
+                again = pc.sum(pc.equal(self._training_file()["paper_split"], "train")).as_py()
+                seconds *= 1 + again / self.inputs.examples["whole", "train"].num_rows
             tqdm.write(
                 f"No GPU is used: this model takes about {_span(seconds)} here, all {models} about "
                 f"{_span(models * seconds)}. On a frozen encoder the same {models} take minutes: "
