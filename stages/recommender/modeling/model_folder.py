@@ -100,7 +100,7 @@ def load_model(folder: Path) -> tuple[ModelConfig, OneShotRecommender, SentenceE
         )
     try:
         encoder = SentenceEncoder(folder / ENCODER, config.model.pooling, trainable_layers="none")
-    except UserError:
+    except (UserError, SafetensorError):
         raise UserError(f"{folder / ENCODER} holds no whole encoder; {remedy}") from None
     model = OneShotRecommender(VARIANTS[config.variant], encoder.width, config.movies, config.model)
     try:
