@@ -302,7 +302,7 @@ def test_a_loss_that_is_no_number_is_told_with_its_step(
 
 @pytest.mark.parametrize("rate", [1e20, 1e38])
 def test_a_rate_that_is_far_too_high_is_told(given_trainee: Given, rate: float) -> None:
-    with pytest.raises(UserError, match="no finite number at step [12]; lower training"):
+    with pytest.raises(UserError, match=r"no finite number at step [12]; lower training"):
         given_trainee.fit(changed(head_learning_rate=rate))
 
 
