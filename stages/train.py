@@ -4,13 +4,18 @@ Run as ``python -m stages.train <trainer>-<variant>``.
 """
 
 import sys
+from pathlib import Path
+
+import pyarrow as pa
 
 from stages.recommender import artifacts
+from stages.recommender.corpora.encoder_files import check_encoder
 from stages.recommender.dialogues import splits
 from stages.recommender.errors import UserError, run_stage
 from stages.recommender.evaluation.readings import PAPER_SPLIT
 from stages.recommender.modeling.variants import VARIANTS
 from stages.recommender.params import Params, load_params
+from stages.recommender.training.encoder_limits import check_limits
 from stages.recommender.training.results import write_results
 from stages.recommender.training.run import Inputs, ModelRun
 
@@ -30,25 +35,30 @@ def main() -> None:
 
 
 def _inputs(name: str, params: Params) -> Inputs:
+    check_encoder(artifacts.ENCODER)
     wanted = [("whole", split) for split in splits.SPLITS]
     wanted += [(r, splits.TEST) for r in params.evaluation.readings if r != PAPER_SPLIT]
     examples = {
-        (reading, split): artifacts.read_table(
+        (reading, split): _read(
             artifacts.EXAMPLES / reading / f"{split}.parquet",
             artifacts.EXAMPLE_SCHEMA,
-            "tokenize_dialogues",
+            "dialogues",
         )
         for reading, split in wanted
     }
     tags = {
-        split: artifacts.read_table(
-            artifacts.TAGS / f"{split}.parquet", artifacts.TAG_EXAMPLE_SCHEMA, "tokenize_tags"
-        )
+        split: _read(artifacts.TAGS / f"{split}.parquet", artifacts.TAG_EXAMPLE_SCHEMA, "tags")
         for split in ("train", "held_out")
         if VARIANTS[params.models[name].variant].learns_tags
     }
     movies = artifacts.read_table(artifacts.MOVIES, artifacts.MOVIE_SCHEMA, "build_movie_map")
     return Inputs(examples, tags, movies, artifacts.ENCODER)
+
+
+def _read(file: Path, schema: pa.Schema, section: str) -> pa.Table:
+    examples = artifacts.read_table(file, schema, f"tokenize_{section}")
+    check_limits(artifacts.ENCODER, examples, file, section)
+    return examples
 
 
 if __name__ == "__main__":

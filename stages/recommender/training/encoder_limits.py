@@ -1,0 +1,38 @@
+"""Whether the encoder can read the examples, which may have been made for another one."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stages.recommender.artifacts import read_json
+from stages.recommender.errors import UserError
+
+
+def check_limits(encoder: Path, examples: pa.Table, file: Path, section: str) -> None:
+    """Compare examples with the sizes in an encoder's ``config.json``.
+
+    Args:
+        encoder: Folder with the encoder's files.
+        examples: With a column ``input_ids``.
+        file: Where they come from.
+        section: Of ``params.yaml``, whose ``max_tokens`` they were cut at: dialogues or tags.
+
+    Raises:
+        UserError: A text is longer than the encoder reads, or has a token that it does not know.
+    """
+    config = read_json(encoder / "config.json", "download_encoder")
+    texts = examples["input_ids"]
+    longest = pc.max(pc.list_value_length(texts)).as_py() or 0
+    largest = pc.max(pc.list_flatten(texts)).as_py() or 0
+    positions, tokens = config.get("max_position_embeddings"), config.get("vocab_size")
+    if positions is not None and longest > positions:
+        raise UserError(
+            f"{file} has a text of {longest} tokens, but the encoder in {encoder} reads "
+            f"{positions} at most; lower {section}.max_tokens to {positions}"
+        )
+    if tokens is not None and largest >= tokens:
+        raise UserError(
+            f"{file} has the token {largest}, but the encoder in {encoder} knows {tokens}; "
+            f"make it for this encoder with: dvc repro -f -s tokenize_{section}"
+        )

@@ -1,0 +1,162 @@
+"""The stage ``train`` in processes of their own, killed where a test says.
+
+Run as a script, it imports what training needs once and forks a process for each request that it
+reads, a line of JSON (see :class:`Trainings`); its answer is the exit code.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+STEPS, STDERR = "steps.log", "stderr.log"
+BLOCK = 8
+"""Texts in a block of sentence vectors."""
+
+
+def environment() -> dict[str, str]:
+    """Of a process whose caches are in the folder that it runs in."""
+    kept = {name: value for name, value in os.environ.items() if name != "DVC_ROOT"}
+    return kept | {"PYTHONPATH": str(ROOT), "OMP_WAIT_POLICY": "PASSIVE"}
+
+
+class Trainings:
+    """Starts trainings, one after the other."""
+
+    def __init__(self, server: "subprocess.Popen[str]") -> None:
+        self._server = server
+
+    def run(self, folder: Path, model: str, moment: str | None = None, call: int = 1) -> int:
+        """Train in a folder; a checkpoint is written after every step.
+
+        Args:
+            folder: With all that the stage reads.
+            model: ``<trainer>-<variant>``.
+            moment: A key of ``MOMENTS``, where the process kills itself.
+            call: How often it gets there before; 1: the first time.
+
+        Returns:
+            The exit code, that of a kill a negative number.
+        """
+        request = {"folder": str(folder), "model": model, "moment": moment, "call": call}
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        self._server.stdin.write(json.dumps(request) + "\n")
+        self._server.stdin.flush()
+        return int(self._server.stdout.readline())
+
+
+def steps_of(folder: Path) -> int:
+    """The steps that the last training in a folder began."""
+    return (folder / STEPS).read_text(encoding="utf-8").count("\n")
+
+
+@contextmanager
+def trainings() -> Iterator[Trainings]:
+    """A server for as long as it is needed."""
+    command = [sys.executable, str(Path(__file__).resolve())]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, env=environment(), **pipes) as server:  # type: ignore[call-overload]
+        yield Trainings(server)
+        server.stdin.close()
+
+
+def _serve() -> None:
+    import transformers.models.bert.modeling_bert  # noqa: F401
+
+    from stages import train  # noqa: F401
+    from stages.recommender.params import Compute
+    from stages.recommender.training.determinism import prepare
+
+    prepare(Compute(device="cpu", threads=1, precision="float32"))  # imports much as well
+    for line in sys.stdin:
+        request = json.loads(line)
+        child = os.fork()
+        if not child:
+            _train(**request)
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _train(folder: str, model: str, moment: str | None, call: int) -> None:
+    from stages import train
+    from stages.recommender.errors import run_stage
+    from stages.recommender.training import loop, vectors
+
+    os.chdir(folder)
+    sys.argv = ["train", model]
+    sys.stdout = sys.stderr = Path(STDERR).open("w", encoding="utf-8")  # noqa: SIM115
+    loop.CHECKPOINT_SECONDS = 0
+    vectors.BLOCK = BLOCK
+    log = Path(STEPS).open("w", encoding="utf-8", buffering=1)  # noqa: SIM115
+    _wrap(loop, "_step", lambda step, *rest: (log.write("step\n"), step(*rest))[1])
+    if moment is not None:
+        holder, name, kill = _moments()[moment]
+        _kill_at(holder, name, kill, call)
+    try:
+        run_stage(train.main)
+    except SystemExit as ended:
+        print(ended.code)
+        sys.stdout.flush()
+        os._exit(1)
+    os._exit(0)
+
+
+def _moments() -> dict[str, tuple[Any, str, Callable[..., None]]]:
+    """By name: the function where the process ends, and how."""
+    from stages import train
+    from stages.recommender.modeling import model_folder
+    from stages.recommender.training import checkpoints, loop, results, vectors
+
+    return {
+        "step": (loop, "_step", _before),
+        "checkpoint half written": (checkpoints, "save_file", _half_written),
+        "best kept, state not": (checkpoints.Checkpoints, "save_best", _after),
+        "vectors half written": (vectors, "save_file", _half_written),
+        "model half written": (model_folder, "save_file", _half_written),
+        "model written, rankings not": (results, "save_model", _after),
+        "results written": (train, "write_results", _after),
+    }
+
+
+def _wrap(holder: Any, name: str, wrapper: Callable[..., Any]) -> None:
+    function = getattr(holder, name)
+    setattr(holder, name, lambda *args, **named: wrapper(function, *args, **named))
+
+
+def _kill_at(holder: Any, name: str, kill: Callable[..., None], call: int) -> None:
+    calls = iter(range(1, sys.maxsize))
+
+    def wrapper(function: Callable[..., Any], *args: Any, **named: Any) -> Any:
+        if next(calls) == call:
+            kill(function, *args, **named)
+        return function(*args, **named)
+
+    _wrap(holder, name, wrapper)
+
+
+def _before(*_: Any, **__: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _after(function: Callable[..., Any], *args: Any, **named: Any) -> None:
+    function(*args, **named)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _half_written(
+    function: Callable[..., Any], tensors: Any, path: Path, *rest: Any, **named: Any
+) -> None:
+    function(tensors, path, *rest, **named)
+    os.truncate(path, path.stat().st_size // 2)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    _serve()
