@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from stages.recommender import artifacts
-from stages.recommender.corpora.encoder_files import check_encoder
+from stages.recommender.corpora.encoder_manifest import check_encoder
 from stages.recommender.dialogues import splits
 from stages.recommender.errors import UserError, run_stage
 from stages.recommender.evaluation.readings import PAPER_SPLIT

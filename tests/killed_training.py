@@ -53,7 +53,7 @@ class Trainings:
 
 
 def steps_of(folder: Path) -> int:
-    """The steps that the last training in a folder began."""
+    """The steps that the last training in a folder did."""
     return (folder / STEPS).read_text(encoding="utf-8").count("\n")
 
 
@@ -95,7 +95,7 @@ def _train(folder: str, model: str, moment: str | None, call: int) -> None:
     loop.CHECKPOINT_SECONDS = 0
     vectors.BLOCK = BLOCK
     log = Path(STEPS).open("w", encoding="utf-8", buffering=1)  # noqa: SIM115
-    _wrap(loop, "_step", lambda step, *rest: (log.write("step\n"), step(*rest))[1])
+    _wrap(loop, "_step", lambda step, *given: (step(*given), log.write("step\n"))[0])
     if moment is not None:
         holder, name, kill = _moments()[moment]
         _kill_at(holder, name, kill, call)

@@ -6,7 +6,7 @@ from ruamel.yaml import YAML
 
 from stages import download_encoder
 from stages.recommender.artifacts import ENCODER
-from stages.recommender.corpora.encoder_files import check_encoder
+from stages.recommender.corpora.encoder_manifest import check_encoder
 from stages.recommender.errors import run_stage
 
 ROOT = Path(__file__).parents[1]

@@ -10,21 +10,20 @@ import shutil
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 
-from stages.recommender.artifacts import read_json, write_json
+from stages.recommender.artifacts import write_json
 from stages.recommender.corpora.checksums import check_sha256, sha256_of
+from stages.recommender.corpora.encoder_manifest import MANIFEST
 from stages.recommender.corpora.fetching import DOWNLOADS
 from stages.recommender.corpora.hub import hub_file
 from stages.recommender.corpora.patience import PATIENCE, Patience
 from stages.recommender.errors import UserError
 from stages.recommender.params import Encoder
 
-MANIFEST = "manifest.json"
 PACKAGE_FOLDER = "model"
 """The folder of a package that has the files."""
 
 _NEEDED = ("config.json", "model.safetensors")
 _SUFFIXES = frozenset({".json", ".safetensors", ".txt"})
-_STAGE = "download_encoder"
 
 
 def gather_encoder(
@@ -55,22 +54,6 @@ def gather_encoder(
         check_sha256(target, sha256, _checksum_setting(name), str(origin))
         manifest[name] = sha256_of(target)
     write_json(folder / MANIFEST, manifest)
-
-
-def check_encoder(folder: Path) -> None:
-    """Compare the files of a gathered encoder with their manifest.
-
-    Raises:
-        UserError: The manifest or a file is missing, or a file is not what it was.
-    """
-    manifest = read_json(folder / MANIFEST, _STAGE)
-    remedy = f"make the folder again with: dvc repro -f -s {_STAGE}"
-    for name, sha256 in manifest.items():
-        path = folder / name
-        if not path.is_file():
-            raise UserError(f"{path} is missing; {remedy}")
-        if sha256_of(path) != sha256:
-            raise UserError(f"{path} is not the file that {MANIFEST} records; {remedy}")
 
 
 def _checksum_setting(name: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from local_server import QUICK, Server, content, free_port
 
-from stages.recommender.corpora.encoder_files import check_encoder, gather_encoder
+from stages.recommender.corpora.encoder_files import gather_encoder
+from stages.recommender.corpora.encoder_manifest import check_encoder
 from stages.recommender.errors import UserError
 from stages.recommender.params import Encoder
 
