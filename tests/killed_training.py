@@ -1,7 +1,8 @@
 """The stage ``train`` in processes of their own, killed where a test says.
 
-Run as a script, it imports what training needs once and forks a process for each request that it
-reads, a line of JSON (see :class:`Trainings`); its answer is the exit code.
+Run as a script with an encoder's folder, it imports what training needs once and forks a process
+for each request that it reads, a line of JSON (see :class:`Trainings`); its answer is the exit
+code.
 """
 
 import json
@@ -20,10 +21,14 @@ BLOCK = 8
 """Texts in a block of sentence vectors."""
 
 
-def environment() -> dict[str, str]:
+def environment(hash_seed: int) -> dict[str, str]:
     """Of a process whose caches are in the folder that it runs in."""
     kept = {name: value for name, value in os.environ.items() if name != "DVC_ROOT"}
-    return kept | {"PYTHONPATH": str(ROOT), "OMP_WAIT_POLICY": "PASSIVE"}
+    return kept | {
+        "PYTHONPATH": str(ROOT),
+        "PYTHONHASHSEED": str(hash_seed),
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
 
 
 class Trainings:
@@ -58,23 +63,31 @@ def steps_of(folder: Path) -> int:
 
 
 @contextmanager
-def trainings() -> Iterator[Trainings]:
-    """A server for as long as it is needed."""
-    command = [sys.executable, str(Path(__file__).resolve())]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, env=environment(), **pipes) as server:  # type: ignore[call-overload]
+def trainings(encoder: Path) -> Iterator[Trainings]:
+    """A server for as long as it is needed; any encoder will do."""
+    command = [sys.executable, str(Path(__file__).resolve()), str(encoder)]
+    with subprocess.Popen(
+        command,
+        text=True,
+        env=environment(hash_seed=1),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as server:
         yield Trainings(server)
+        assert server.stdin is not None
         server.stdin.close()
 
 
 def _serve() -> None:
-    import transformers.models.bert.modeling_bert  # noqa: F401
-
     from stages import train  # noqa: F401
+    from stages.recommender.modeling.encoder import SentenceEncoder
     from stages.recommender.params import Compute
     from stages.recommender.training.determinism import prepare
 
-    prepare(Compute(device="cpu", threads=1, precision="float32"))  # imports much as well
+    # these import and look up much; nothing may compute before the process is forked
+    prepare(Compute(device="cpu", threads=1, precision="float32"))
+    SentenceEncoder(Path(sys.argv[1]), "mean", "none")
     for line in sys.stdin:
         request = json.loads(line)
         child = os.fork()
