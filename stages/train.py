@@ -57,6 +57,11 @@ def _inputs(name: str, params: Params) -> Inputs:
 
 def _read(file: Path, schema: pa.Schema, section: str) -> pa.Table:
     examples = artifacts.read_table(file, schema, f"tokenize_{section}")
+    if not examples.num_rows:
+        raise UserError(
+            f"{file} has no example; use more dialogues, or leave its reading out of "
+            "evaluation.readings"
+        )
     check_limits(artifacts.ENCODER, examples, file, section)
     return examples
 

@@ -219,6 +219,14 @@ def another_encoder(**config: int) -> Callable[[], None]:
     return replaced
 
 
+def empty(path: Path) -> Callable[[], None]:
+    def emptied() -> None:
+        table = artifacts.read_table(path, artifacts.EXAMPLE_SCHEMA, "tokenize_dialogues")
+        artifacts.write_table(path, table.slice(0, 0), artifacts.EXAMPLE_SCHEMA)
+
+    return emptied
+
+
 REMAKE = "dvc repro -f -s download_encoder"
 
 
@@ -238,6 +246,10 @@ REMAKE = "dvc repro -f -s download_encoder"
             "has the token 39, .* knows 20; .*dvc repro -f -s tokenize_dialogues",
         ),
         (unlink(artifacts.EXAMPLES / "turn" / "test.parquet"), "dvc repro tokenize_dialogues"),
+        (
+            empty(artifacts.EXAMPLES / "before" / "test.parquet"),
+            "before/test.parquet has no example; .* leave its reading out of evaluation.readings",
+        ),
         (unlink(artifacts.TAGS / "held_out.parquet"), "dvc repro tokenize_tags"),
         (unlink(artifacts.MOVIES), "dvc repro build_movie_map"),
     ],

@@ -13,6 +13,7 @@ import torch
 from tqdm import tqdm
 
 from stages.recommender import artifacts
+from stages.recommender.errors import UserError
 from stages.recommender.evaluation.readings import PAPER_SPLIT
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.losses import TRAINERS, Objective
@@ -165,7 +166,13 @@ class SeedRun:
 
         def rows(split: str) -> torch.Tensor:
             chosen = pc.fill_null(pc.equal(table["paper_split"], split), False)
-            return torch.from_numpy(chosen.to_numpy()).nonzero()[:, 0]
+            found = torch.from_numpy(chosen.to_numpy()).nonzero()[:, 0]
+            if not len(found):
+                raise UserError(
+                    f"the {split} part of the paper's split has no example; use more dialogues, "
+                    f"or leave {PAPER_SPLIT} out of evaluation.readings"
+                )
+            return found
 
         trainee, _ = self._trainee(examples.take(rows("train")), examples.take(rows("validation")))
         fit(trainee, self.params.training, self.machine, self._checkpoints(trainee))

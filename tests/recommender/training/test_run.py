@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from transformers import BertConfig, BertModel
 
 from stages.recommender import artifacts
+from stages.recommender.errors import UserError
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.model_folder import load_model
 from stages.recommender.params import load_params
@@ -149,6 +150,17 @@ def test_the_papers_split_in_use_is_not_trained_on_twice(inputs: Inputs) -> None
     }
     assert answers["whole"] == answers["paper-split"]
     assert len(list((artifacts.CACHE / "training").glob("*.lock"))) == 1
+
+
+@pytest.mark.parametrize("missing", ["train", "validation", "test"])
+def test_a_part_of_the_papers_split_without_examples_is_told(
+    inputs: Inputs, fitted: list[Trainee], missing: str
+) -> None:
+    kept = [split for split in ("train", "validation", "test") if split != missing]
+    tables = {("whole", split): small_project.examples(6, 1, kept) for split in kept}
+    tables |= {("whole", missing): small_project.examples(6, 2, kept)}
+    with pytest.raises(UserError, match=f"the {missing} part of the paper's split has no example"):
+        run_of(with_examples(inputs, tables)).train()
 
 
 def test_no_further_readings(inputs: Inputs) -> None:
