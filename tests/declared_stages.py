@@ -27,6 +27,7 @@ class DeclaredStage:
         data: Files and folders of data that it depends on.
         params: Dotted parameters and sections that it depends on.
         outputs: Files and folders that it writes.
+        cached: Those of them that DVC keeps, and git does not.
     """
 
     name: str
@@ -35,6 +36,7 @@ class DeclaredStage:
     data: tuple[Path, ...]
     params: frozenset[str]
     outputs: tuple[Path, ...]
+    cached: tuple[Path, ...]
 
     @property
     def module(self) -> str:
@@ -88,4 +90,5 @@ def _declared(stage: Any) -> DeclaredStage:
             for name in dep.params or [leaf.split(".")[0] for leaf in all_leaves()]
         ),
         outputs=tuple(Path(out.def_path) for out in stage.outs),
+        cached=tuple(Path(out.def_path) for out in stage.outs if out.use_cache),
     )

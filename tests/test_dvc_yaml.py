@@ -3,7 +3,10 @@
 import ast
 import hashlib
 import importlib
+import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -213,11 +216,16 @@ def tiny(tiny_encoder: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the outputs of all stages are put together."""
+    return tmp_path_factory.mktemp("finished")
+
+
+@pytest.fixture(scope="module")
 def runs(
-    tiny: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+    tiny: dict[str, Any], finished: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, StageRun]]:
     """Each stage run once in a folder that holds the data it declares and nothing else."""
-    finished = tmp_path_factory.mktemp("finished")
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     done = {}
     for stage in declared_stages():
@@ -321,3 +329,45 @@ def test_no_two_stages_write_to_one_place() -> None:
     outputs = [path for stage in declared_stages() for path in stage.outputs]
     assert [path for path in outputs if any(other in path.parents for other in outputs)] == []
     assert len(set(outputs)) == len(outputs)
+
+
+def test_git_ignores_what_dvc_keeps_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".gitignore", "data/.gitignore", "metrics/.gitignore", "models/.gitignore"):
+        copy(Path(name), ROOT, tmp_path)
+    git = ["git", "-C", str(tmp_path)]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    outputs = [path for stage in declared_stages() for path in stage.outputs]
+    told = subprocess.run(
+        [*git, "check-ignore", *outputs], capture_output=True, text=True, check=True
+    ).stdout
+    cached = [path for stage in declared_stages() for path in stage.cached]
+    assert [Path(line) for line in told.splitlines()] == cached
+    assert set(outputs) - set(cached) == {Path("metrics/summary.json")}
+
+
+def test_plots_show_the_curves_of_every_model(
+    runs: dict[str, StageRun], finished: Path, tmp_path: Path
+) -> None:
+    dvc = [sys.executable, "-m", "dvc"]
+    subprocess.run([*dvc, "init", "--no-scm", "--quiet"], cwd=tmp_path, check=True)
+    for name in ("dvc.yaml", "params.yaml", ".dvc/plots"):
+        copy(Path(name), ROOT, tmp_path)
+    copy(Path("metrics"), finished, tmp_path)
+    told = subprocess.run(
+        [*dvc, "plots", "show", "--json"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    shown = json.loads(told.stdout)
+    assert "errors" not in shown
+    models = [name.removeprefix("train@") for name in MODELS]
+    assert set(shown["data"]) == {f"metrics/history/{model}.csv" for model in models}
+    for (plot,) in shown["data"].values():
+        specification = plot["content"]
+        fields = [panel["encoding"]["y"]["field"] for panel in specification["concat"]]
+        assert fields == [
+            "train_dialogue_loss",
+            "eval_loss",
+            "eval_ndcg_at_10",
+            "eval_recall_at_10",
+        ]
+        (epoch,) = specification["data"]["values"]
+        assert all(float(epoch[field]) >= 0 for field in fields)
