@@ -7,6 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import small_project
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
 
 from stages import tokenize_dialogues
 from stages.recommender import artifacts
@@ -144,11 +147,21 @@ class Tokenized:
 
 
 @pytest.fixture(scope="module")
+def word_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An encoder's folder with a tokenizer that is fast, since it knows no word."""
+    folder = tmp_path_factory.mktemp("words")
+    tokenizer = Tokenizer(WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = WhitespaceSplit()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+@pytest.fixture(scope="module")
 def real(
-    corpora: Path, tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory
+    corpora: Path, word_tokenizer: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Tokenized]:
     root = tmp_path_factory.mktemp("real")
-    write_raw(root, corpora / "redial_dataset.zip", tiny_encoder)
+    write_raw(root, corpora / "redial_dataset.zip", word_tokenizer)
 
     def tokenize(protocol: str, *readings: str) -> Tokenized:
         with pytest.MonkeyPatch.context() as patch:
