@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoModel
 
@@ -27,16 +28,21 @@ class SentenceEncoder(nn.Module):
         trainable_layers: ``all``, ``none``, or how many of the last layers learn.
 
     Raises:
-        UserError: The folder cannot be loaded, or has fewer layers than are to learn.
+        UserError: The folder cannot be loaded, lacks weights, or has fewer layers than are to
+            learn.
     """
 
     def __init__(self, folder: Path, pooling: str, trainable_layers: int | str) -> None:
         super().__init__()
         try:
-            self.transformer = AutoModel.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+            self.transformer, loaded = AutoModel.from_pretrained(
+                folder,
+                local_files_only=True,
+                use_safetensors=True,
+                dtype=torch.float32,
+                output_loading_info=True,
             )
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             problem = str(error).splitlines()[0]
             raise UserError(
                 f"{folder} holds no encoder that can be loaded ({problem}); make it again with: "
@@ -44,6 +50,12 @@ class SentenceEncoder(nn.Module):
             ) from None
         # a pooler of BERT's own is not part of any model here
         self.transformer.pooler = None
+        missing = sorted(name for name in loaded["missing_keys"] if "pooler" not in name)
+        if missing:  # transformers would draw them at random
+            raise UserError(
+                f"{folder}: model.safetensors has no {missing[0]}, which config.json needs; take "
+                "both from one encoder, then: dvc repro -f -s download_encoder"
+            )
         self.pooling = pooling
         self.width: int = self.transformer.config.hidden_size
         self._freeze(trainable_layers)

@@ -213,6 +213,7 @@ def inline_svg(figure: Figure, name: str, alt: str) -> Markup:
     document = buffer.getvalue()
     content = document[document.index(">", document.index("<svg")) + 1 :]
     content = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", content, flags=re.DOTALL)
+    content = _numbered(content)
     content = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", content)
     properties = {colour: f"var({named})" for named, colour in LIGHT.properties.items()}
     content = re.sub(r"#[0-9a-f]{6}\b", lambda found: properties.get(found[0], found[0]), content)
@@ -222,6 +223,18 @@ def inline_svg(figure: Figure, name: str, alt: str) -> Markup:
         "narrow" if width < _POINTS_PER_INCH * WIDE.width else "wide", alt, width, height
     )
     return root + Markup(content)
+
+
+def _numbered(content: str) -> str:
+    """SVG with its ids of markers and clip paths numbered, in the order in which they are used.
+
+    Matplotlib hashes coordinates into them, whose last digits a layout does not always repeat.
+    """
+    hashed = dict.fromkeys(re.findall(r"#([mp][0-9a-f]{10})\b", content))
+    numbers = {each: f"{each[0]}{number}" for number, each in enumerate(hashed)}
+    return re.sub(
+        r'(?<=["#])[mp][0-9a-f]{10}\b', lambda found: numbers.get(found[0], found[0]), content
+    )
 
 
 @contextmanager
