@@ -7,11 +7,10 @@ Sections stand in the file's order. Each stage takes the sections it needs from
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stages.recommender.errors import UserError
+from stages.recommender.yaml_files import checked, read_yaml
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -194,6 +193,15 @@ class Evaluation(Section):
     readings: list[Literal["before", "turn", "paper-split"]]
     """How the test dialogues are read beside ``whole``."""
 
+    @model_validator(mode="after")
+    def _readings_stand_once(self) -> "Evaluation":
+        for reading in self.readings:
+            if self.readings.count(reading) > 1:
+                raise ValueError(
+                    f"evaluation.readings names {reading} more than once; leave one of them"
+                )
+        return self
+
 
 class Compute(Section):
     """The machine."""
@@ -229,7 +237,7 @@ class Params(Section):
     training: Training
     evaluation: Evaluation
     compute: Compute
-    models: dict[str, ModelEntry]
+    models: Annotated[dict[str, ModelEntry], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _models_are_named_after_their_parts(self) -> "Params":
@@ -252,35 +260,6 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
         UserError: The file is missing or no YAML, or a key is unknown, missing, of the wrong
             type or out of range.
     """
-    try:
-        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(
-            f"no {path} here; run from the root of the project, where it lies"
-        ) from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        problem = " ".join(str(error).split())
-        raise UserError(f"{path} is no readable YAML: {problem}; mend it there") from None
-    try:
-        return Params.model_validate(content)
-    except ValidationError as error:
-        raise UserError(f"{path}: {_first_problem(error)}") from None
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    # union members and their tags are pydantic's, not the user's keys
-    keys = [str(part) for part in problem["loc"]]
-    known = [key for key in keys if "[" not in key and key not in {"int", "float", "str"}]
-    key = ".".join(known)
-    given = problem["input"]
-    match problem["type"]:
-        case "extra_forbidden":
-            return f"{key} is no parameter; remove it or mend its spelling"
-        case "missing":
-            return f"{key} is missing; add it"
-        case "value_error":
-            return problem["msg"].removeprefix("Value error, ")
-        case _:
-            message = problem["msg"].removeprefix("Input ")
-            return f"{key} is {given!r} ({type(given).__name__}) but {message}; change it"
+    if not path.is_file():
+        raise UserError(f"no {path} here; run from the root of the project, where it lies")
+    return checked(Params, read_yaml(path), path)
