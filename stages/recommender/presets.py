@@ -4,18 +4,20 @@
 ``dvc exp run $(python -m stages.recommender.presets sample)``.
 """
 
-import shlex
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from stages.recommender.errors import UserError, run_stage
+from stages.recommender.yaml_files import read_yaml
 
 PRESETS = Path("presets")
+
+_PLAIN = re.compile(r"[A-Za-z_][\w./:+@-]*", re.ASCII)
+"""Text that DVC's grammar takes as it stands, unless it is one of the words below."""
+_WORDS = frozenset({"null", "true", "false", "nan", "inf"})
 
 
 def load_preset(name: str, folder: Path = PRESETS) -> dict[str, Any]:
@@ -24,17 +26,11 @@ def load_preset(name: str, folder: Path = PRESETS) -> dict[str, Any]:
     Raises:
         UserError: There is none of this name, or its file is no YAML mapping.
     """
-    path = folder / f"{name}.yaml"
-    known = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
-    if name not in known.split(", "):
-        raise UserError(f"no preset is called {name!r}; the presets are: {known}")
-    try:
-        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except YAMLError as error:
-        raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}; mend it") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path} must map sections to values, as params.yaml does; mend it")
-    return content
+    known = sorted(file.stem for file in folder.glob("*.yaml"))
+    if name not in known:
+        presets = ", ".join(known) or "none, since this is not the root of the project"
+        raise UserError(f"no preset is called {name!r}; the presets are: {presets}")
+    return read_yaml(folder / f"{name}.yaml")
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -55,8 +51,23 @@ def override(params: dict[str, Any], values: Mapping[str, Any]) -> None:
             params[key] = value
 
 
-def _option(key: str, value: Any) -> str:
-    return f"-S {shlex.quote(f'{key}={_in_hydra(value)}')}"
+def options(values: Mapping[str, Any]) -> list[str]:
+    """The words of a command line that set these values: ``-S``, ``section.key=value``, ...
+
+    They are for ``$(...)``, where a shell splits at spaces and takes quotes as they are.
+
+    Raises:
+        UserError: A value has a space in it.
+    """
+    words = []
+    for key, value in flatten(values):
+        assignment = f"{key}={_in_hydra(value)}"
+        if any(character.isspace() for character in assignment):
+            raise UserError(
+                f"{key} has a space in it, which $(...) would split; set it in params.yaml instead"
+            )
+        words += ["-S", assignment]
+    return words
 
 
 def _in_hydra(value: Any) -> str:
@@ -70,16 +81,24 @@ def _in_hydra(value: Any) -> str:
             return f"[{','.join(map(_in_hydra, value))}]"
         case dict():
             return "{" + ",".join(f"{k}:{_in_hydra(v)}" for k, v in value.items()) + "}"
+        case str() if not _PLAIN.fullmatch(value) or value.lower() in _WORDS:
+            # a quote is escaped, and so are the backslashes before one
+            escaped = re.sub(r"(\\*)('|\Z)", lambda m: m[1] * 2 + m[2].replace("'", r"\'"), value)
+            return f"'{escaped}'"
         case _:
             return str(value)
 
 
 def main() -> None:
     """Print presets as options of ``dvc exp run``."""
-    options = [
-        _option(key, value) for name in sys.argv[1:] for key, value in flatten(load_preset(name))
-    ]
-    print(" ".join(options))
+    try:
+        if not sys.argv[1:]:
+            raise UserError("name presets, such as sample; they are the files in presets/")
+        print(*(word for name in sys.argv[1:] for word in options(load_preset(name))))
+    except UserError:
+        # within $(...), the command around would go on without any option; this one it refuses
+        print("--no-such-preset")
+        raise
 
 
 if __name__ == "__main__":
