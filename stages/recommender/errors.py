@@ -1,7 +1,13 @@
 """What a user can mend, told in one sentence."""
 
+import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn
+
+ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""The signals, beside Ctrl-C's, that ask a process to end."""
 
 
 class UserError(Exception):
@@ -15,8 +21,9 @@ def run_stage(main: Callable[[], None]) -> None:
     """Run a stage's ``main``; print a user's mistake as one sentence and exit with 1.
 
     A full disk and a folder that may not be written are the user's to mend as well, wherever
-    they are met.
+    they are met. Ctrl-C, SIGTERM and SIGHUP end it in order: nothing half-written is left.
     """
+    before = {number: signal.signal(number, _interrupt) for number in ENDING}
     try:
         main()
     except UserError as error:
@@ -26,3 +33,10 @@ def run_stage(main: Callable[[], None]) -> None:
         sys.exit(f"error: {error.strerror or error}{place}; free space or rights, then run again")
     except KeyboardInterrupt:
         sys.exit("interrupted; run the same command again to go on where this stopped")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
