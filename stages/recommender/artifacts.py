@@ -188,27 +188,30 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """An empty folder beside ``path`` to fill, put in the place of ``path`` when all went well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    before = path.with_name(f".{path.name}.{os.getpid()}.before.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     try:
         yield partial
+        # a folder that is not empty cannot be replaced: it steps aside, whole
         if path.exists():
-            shutil.rmtree(path)
+            path.replace(before)
         partial.replace(path)
     finally:
+        if before.exists() and not path.exists():
+            before.replace(path)
         shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(before, ignore_errors=True)
 
 
 def write_table(path: Path, table: pa.Table, schema: pa.Schema) -> None:
     """Write a table as Parquet, cast to its schema.
 
     Raises:
-        pyarrow.ArrowInvalid: The table does not fit the schema.
+        ValueError: A column does not fit the schema, or has nulls where it must not.
+        KeyError: A column is missing.
     """
     fitted = table.select(schema.names).cast(schema)
-    for field in schema:
-        if not field.nullable and fitted.column(field.name).null_count:
-            raise pa.ArrowInvalid(f"{path}: null in column {field.name}")
     with atomic_file(path) as partial:
         pq.write_table(fitted, partial, compression="zstd")
 
@@ -229,8 +232,8 @@ def read_table(path: Path, schema: pa.Schema, made_by: str) -> pa.Table:
         found = pq.read_schema(path)
     except FileNotFoundError:
         raise UserError(f"{path} is missing; make it with: dvc repro {made_by}") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        problem = str(error).splitlines()[0].rstrip(".")
+    except (pa.ArrowException, OSError) as error:
+        problem = _first_line(error)
         raise UserError(f"{path} is no whole Parquet file ({problem}); {remedy}") from None
     version = (found.metadata or {}).get(_SCHEMA_KEY, b"no known schema").decode()
     wanted = schema.metadata[_SCHEMA_KEY].decode()
@@ -244,7 +247,14 @@ def read_table(path: Path, schema: pa.Schema, made_by: str) -> pa.Table:
                 f"{path}: column {field.name} is {found.field(field.name).type}, "
                 f"but {field.type} is needed; {remedy}"
             )
-    return pq.read_table(path, memory_map=True)
+    try:
+        return pq.read_table(path, memory_map=True)
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{path} is damaged ({_first_line(error)}); {remedy}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].rstrip(".")
 
 
 def write_json(path: Path, content: Any) -> None:
