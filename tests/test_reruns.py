@@ -230,6 +230,15 @@ def test_changed_code_runs_its_stage_and_what_follows(
     assert finished.reproduce() == set(rerun)
 
 
+def test_what_a_killed_stage_left_reruns_nothing(finished: Project) -> None:
+    left = [Path(folder, ".x.1.partial") for folder in ("data/rankings", "metrics/history")]
+    for path in left:
+        path.write_text("half")
+    assert finished.would_rerun() == set()
+    for path in left:
+        path.unlink()
+
+
 @pytest.mark.usefixtures("only_looked_at")
 @pytest.mark.parametrize(
     ("name", "value", "rerun"),
