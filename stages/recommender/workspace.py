@@ -7,23 +7,39 @@ the presets, then the single values), and runs ``dvc repro`` there. What is done
 
 import argparse
 import filecmp
+import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from stages.recommender import artifacts
 from stages.recommender.errors import UserError, run_stage
-from stages.recommender.params import PARAMS_FILE, load_params
+from stages.recommender.params import PARAMS_FILE, Params
 from stages.recommender.presets import load_preset, override
+from stages.recommender.yaml_files import checked, parse_yaml, read_yaml
 
 RUNS = Path("runs")
 COPIED = ("dvc.yaml", ".dvcignore", "stages")
+PLOTS = Path(".dvc/plots")
+PATHS = (("redial", "zip", "location"), ("movielens", "zip", "location"), ("encoder", "folder"))
+"""The parameters that may be paths on this machine."""
+
+
+def workspace(name: str) -> Path:
+    """The folder of a workspace.
+
+    Raises:
+        UserError: The name is no plain name of a folder.
+    """
+    if name in {"", ".", ".."} or Path(name).name != name:
+        raise UserError(f"{name!r} names no folder under {RUNS}/; use letters, digits and hyphens")
+    return RUNS / name
 
 
 def prepare(folder: Path, presets: list[str], values: list[str]) -> None:
@@ -32,31 +48,28 @@ def prepare(folder: Path, presets: list[str], values: list[str]) -> None:
     Args:
         folder: The workspace.
         presets: Names of presets, the later over the earlier.
-        values: ``key=value``, over the presets; a relative path of a corpus or an encoder is
-            taken from here.
+        values: ``key=value``, over the presets.
+
+    Relative paths of corpora and of the encoder are taken from this folder.
 
     Raises:
         UserError: A preset, key or value is wrong; the workspace is then as it was.
     """
-    params = YAML(typ="safe").load(PARAMS_FILE.read_text(encoding="utf-8"))
+    params = read_yaml(PARAMS_FILE)
     for preset in presets:
         override(params, load_preset(preset))
     for assignment in values:
         _assign(params, assignment)
-    folder.mkdir(parents=True, exist_ok=True)
-    checked = folder / f".{PARAMS_FILE.name}.partial"
-    with checked.open("w", encoding="utf-8", newline="\n") as file:
-        yaml = YAML()
-        yaml.default_flow_style = False
-        yaml.dump(params, file)
-    try:
-        load_params(checked)
-        if not _same(checked, folder / PARAMS_FILE):
-            checked.replace(folder / PARAMS_FILE)
-    except UserError as error:
-        raise UserError(str(error).replace(str(checked), "params.yaml")) from None
-    finally:
-        checked.unlink(missing_ok=True)
+    checked(Params, params, PARAMS_FILE)
+    for *sections, last in PATHS:
+        section = params
+        for key in sections:
+            section = section[key]
+        section[last] = _from_here(section[last])
+    text = _yaml(params)
+    target = folder / PARAMS_FILE
+    if not target.is_file() or target.read_text(encoding="utf-8") != text:
+        artifacts.write_text(target, text)
     for name in COPIED:
         _mirror(Path(name), folder / name)
 
@@ -64,20 +77,32 @@ def prepare(folder: Path, presets: list[str], values: list[str]) -> None:
 def _assign(params: dict[str, Any], assignment: str) -> None:
     key, equals, text = assignment.partition("=")
     *sections, last = key.split(".")
-    place = params
+    place: Any = params
     for section in sections:
-        place = place.get(section) if isinstance(place, dict) else None  # type: ignore[assignment]
+        place = place.get(section) if isinstance(place, dict) else None
     if not equals or not isinstance(place, dict) or last not in place:
         raise UserError(
-            f"{assignment!r} sets no parameter; write section.key=value as in params.yaml"
+            f"{assignment!r} sets no parameter; write section.key=value as in {PARAMS_FILE}"
         )
     try:
-        value = YAML(typ="safe").load(text)
-    except YAMLError:
+        place[last] = parse_yaml(text)
+    except ValueError:
         raise UserError(f"the value in {assignment!r} is no YAML; put it in quotes") from None
-    if last in {"location", "folder"} and isinstance(value, str) and Path(value).exists():
-        value = str(Path(value).resolve())
-    place[last] = value
+
+
+def _from_here(location: str | None) -> str | None:
+    """A path that means the same in another folder; a URL as it is."""
+    if location is None or "://" in location:
+        return location
+    return str(Path(location).expanduser().absolute())
+
+
+def _yaml(params: dict[str, Any]) -> str:
+    yaml = YAML()
+    yaml.default_flow_style = False
+    text = io.StringIO()
+    yaml.dump(params, text)
+    return text.getvalue()
 
 
 def _mirror(source: Path, target: Path) -> None:
@@ -118,9 +143,18 @@ def reproduce(folder: Path) -> None:
     if not (folder / ".dvc").is_dir():
         subprocess.run([*dvc, "init", "--no-scm", "--quiet"], cwd=folder, check=True)
         # one cache for the checkout and all workspaces: what one has made, the others take
-        shared = os.path.relpath(Path(".dvc/cache"), folder / ".dvc")
+        shared = os.path.relpath(Path(".dvc/cache"), folder)
         subprocess.run([*dvc, "config", "cache.dir", shared], cwd=folder, check=True)
-    if subprocess.run([*dvc, "repro"], cwd=folder, env=environment, check=False).returncode:
+    _mirror(PLOTS, folder / PLOTS)
+    process = subprocess.Popen([*dvc, "repro"], cwd=folder, env=environment, process_group=0)
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        # DVC and its stage are told together, whatever told this process, and end in order
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait()
+        raise
+    if code:
         raise UserError(
             f"a stage failed, see above; mend it and run the same command again to go on from "
             f"there (the workspace is {folder})"
@@ -134,7 +168,7 @@ def main() -> None:
     parser.add_argument("--preset", action="append", default=[], help="of presets/; repeatable")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="values")
     arguments = parser.parse_args()
-    folder = RUNS / arguments.name
+    folder = workspace(arguments.name)
     prepare(folder, arguments.preset, arguments.values)
     reproduce(folder)
     report = folder / artifacts.REPORT
