@@ -6,8 +6,13 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
-ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-"""The signals, beside Ctrl-C's, that ask a process to end."""
+ENDING = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+"""The signals that ask a process to end.
+
+SIGINT is Ctrl-C's; a script's background jobs start with it ignored, and so would their children.
+"""
 
 
 class UserError(Exception):
