@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PRESETS := $(if $(filter sample,$(CORPUS)),sample) $(PRESET)
 
-.PHONY: run test check lint lock clean
+.PHONY: run test check reliability lint lock clean
 .DEFAULT_GOAL := run
 
 # made again when the lock changes; the stamp is written last, so that a broken install is retried
@@ -29,6 +29,10 @@ test: $(VENV)/.installed
 # two clones give the same bytes, a repeat runs nothing, one parameter reruns its share
 check: $(VENV)/.installed
 	$(BIN)/python tests/check_reproducibility.py
+
+# RELIABILITY.md, from the figures that the scripts left in docs/reliability
+reliability: $(VENV)/.installed
+	$(BIN)/python tests/reliability/assemble.py
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -1,0 +1,42 @@
+import re
+
+import assemble
+import dependencies
+import pytest
+from sections import RESULTS, Section, read_sections
+
+ROOT = assemble.ROOT
+
+
+def test_the_page_is_made_of_what_the_scripts_found() -> None:
+    assert assemble.TARGET.read_text(encoding="utf-8") == assemble.page()
+
+
+def test_each_section_can_be_made_again_and_shows_what_is_there() -> None:
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    for name, section in read_sections().items():
+        for target in re.findall(r"\bmake (\w+)", section.command):
+            assert target in targets, name
+        for script in re.findall(r"\S+\.py\b", section.command):
+            assert (ROOT / script).is_file(), name
+        for picture in section.pictures:
+            assert (RESULTS / picture).is_file(), name
+        assert section.says.endswith("."), name
+
+
+def test_a_row_has_a_cell_a_column() -> None:
+    with pytest.raises(ValueError, match="has not a cell for each"):
+        Section("A", "B.", "make c", "d", ["one", "two"], [["1"]])
+
+
+def test_every_direct_dependency_has_a_reason_and_is_locked() -> None:
+    found = dependencies.dependencies()
+    lines = (ROOT / "requirements.in").read_text(encoding="utf-8").splitlines()
+    assert len(found) == len([line for line in lines if line and not line.startswith("#")])
+    for name, reason, version in found:
+        assert reason and version, name
+    reasons = {name: (reason, version) for name, reason, version in found}
+    assert reasons["torch"] == ("models and training", "2.13.0")
+    table = assemble.page()
+    for name, reason, version in found:
+        assert f"| {name} | {version} | {reason} |" in table
