@@ -15,6 +15,10 @@ CHUNK_TOKENS = 2_048
 """Most tokens, padding included, that go through the encoder at once on a CPU."""
 
 
+WIDTH_STEP = 32
+"""On a GPU, texts are padded to a multiple of this many tokens."""
+
+
 class SentenceEncoder(nn.Module):
     """BERT-like encoder with pooling (Reimers and Gurevych 2019, Sentence-BERT).
 
@@ -83,8 +87,44 @@ class SentenceEncoder(nn.Module):
             (texts, width) float32
         """
         order = torch.argsort(tokens.lengths, stable=True)
-        vectors = [self._encode(tokens.take(rows)) for rows in self._chunks(tokens, order)]
-        return torch.cat(vectors)[torch.argsort(order).to(tokens.values.device)]
+        vectors = [
+            self.encode(*self.padded(tokens.take(rows))) for rows in self._chunks(tokens, order)
+        ]
+        back = torch.argsort(order).to(tokens.values.device, non_blocking=True)
+        return torch.cat(vectors)[back]
+
+    def padded(self, tokens: Ragged) -> tuple[Tensor, Tensor]:
+        """Texts as a matrix: input ids, and their lengths; (texts, longest) and (texts,).
+
+        On a GPU the width is a multiple of :data:`WIDTH_STEP`: its libraries choose a kernel
+        anew for every shape that they have not met.
+        """
+        longest = int(tokens.lengths.max())
+        if tokens.values.is_cuda:
+            longest = -(-longest // WIDTH_STEP) * WIDTH_STEP
+        ids = tokens.padded(0, longest)
+        return ids, tokens.lengths.to(ids.device, non_blocking=True)
+
+    def encode(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """Encode padded texts.
+
+        Args:
+            ids: Input ids. (texts, longest)
+            lengths: How many of a row are the text's. (texts,)
+
+        Returns:
+            (texts, width) float32
+        """
+        places = torch.arange(ids.shape[1], device=ids.device)
+        mask = places < lengths[:, None]  # (texts, longest)
+        # in four dimensions it is taken as it is; else transformers waits to see whether it is full
+        hidden: Tensor = self.transformer(
+            input_ids=ids, attention_mask=mask[:, None, None, :]
+        ).last_hidden_state  # (texts, longest, width)
+        if self.pooling == "cls":
+            return hidden[:, 0].float()
+        summed = (hidden.float() * mask[..., None]).sum(1)  # (texts, width)
+        return summed / lengths[:, None]
 
     def _chunks(self, tokens: Ragged, order: Tensor) -> Iterator[Tensor]:
         if tokens.values.is_cuda:  # a GPU would rather have one large batch than little padding
@@ -97,17 +137,3 @@ class SentenceEncoder(nn.Module):
             if end == len(order) or (end + 1 - start) * lengths[end] > CHUNK_TOKENS:
                 yield order[start:end]
                 start = end
-
-    def _encode(self, tokens: Ragged) -> Tensor:
-        ids = tokens.padded(0)  # (texts, longest)
-        places = torch.arange(ids.shape[1], device=ids.device)
-        lengths = tokens.lengths.to(ids.device)
-        mask = places < lengths[:, None]  # (texts, longest)
-        even = bool((tokens.lengths == ids.shape[1]).all())
-        hidden: Tensor = self.transformer(
-            input_ids=ids, attention_mask=None if even else mask.long()
-        ).last_hidden_state  # (texts, longest, width)
-        if self.pooling == "cls":
-            return hidden[:, 0].float()
-        summed = (hidden.float() * mask[..., None]).sum(1)  # (texts, width)
-        return summed / lengths[:, None]

@@ -53,7 +53,7 @@ class MentionNetwork(nn.Module):
             steps, present.lengths, batch_first=True, enforce_sorted=False
         )
         states = self._final_states(self.gru(packed)[1]).float()  # (some, width)
-        return vectors.index_copy(0, some.to(vectors.device), states)
+        return vectors.index_copy(0, some.to(vectors.device, non_blocking=True), states)
 
     @staticmethod
     def _final_states(states: Tensor) -> Tensor:

@@ -54,21 +54,25 @@ class Ragged:
         starts = torch.cumsum(lengths, 0) - lengths  # (m,) where each begins in the result
         shift = torch.repeat_interleave(self.offsets[rows] - starts, lengths)  # (total of m,)
         places = torch.arange(len(shift)) + shift
-        return Ragged(self.values[places.to(self.values.device)], lengths)
+        return Ragged(self.values[self._beside_values(places)], lengths)
 
     def head(self, most: int) -> Ragged:
         """Each sequence cut after its first ``most`` values."""
         lengths = self.lengths.clamp(max=most)
         keep = self._columns() < most  # (total,)
-        return Ragged(self.values[keep.to(self.values.device)], lengths)
+        kept = keep.nonzero()[:, 0]  # a mask on a GPU would have to be counted, and waited for
+        return Ragged(self.values[self._beside_values(kept)], lengths)
 
     def padded(self, filler: int, width: int | None = None) -> Tensor:
         """As a matrix, filled up on the right: (n, width or longest), on ``values``' device."""
         columns = int(self.lengths.max()) if width is None and len(self) else (width or 0)
-        device = self.values.device
-        matrix = self.values.new_full((len(self), columns), filler)
-        matrix[self.rows().to(device), self._columns().to(device)] = self.values
-        return matrix
+        if not len(self.values):
+            return self.values.new_full((len(self), columns), filler)
+        steps = torch.arange(columns)  # (columns,)
+        places = (self.offsets[:, None] + steps).clamp(max=len(self.values) - 1)
+        matrix = self.values[self._beside_values(places)]  # (n, columns)
+        beyond = self._beside_values(steps >= self.lengths[:, None])  # (n, columns)
+        return matrix.masked_fill(beyond, filler)
 
     def rows(self) -> Tensor:
         """For each value, the sequence that it belongs to. (total,) int64."""
@@ -77,6 +81,10 @@ class Ragged:
     def _columns(self) -> Tensor:
         """For each value, its place in its sequence. (total,) int64."""
         return torch.arange(len(self.values)) - torch.repeat_interleave(self.offsets, self.lengths)
+
+    def _beside_values(self, index: Tensor) -> Tensor:
+        """An index on the values' device, without waiting for the device."""
+        return index.to(self.values.device, non_blocking=True)
 
     def to(self, device: torch.device) -> Ragged:
         """With the values on a device; lengths stay on the CPU, where they are read."""
@@ -87,5 +95,5 @@ def multi_hot(labels: Ragged, width: int) -> Tensor:
     """Ones where a sequence names a column: (n, width) float32, on the labels' device."""
     device = labels.values.device
     targets = torch.zeros(len(labels), width, device=device)
-    targets[labels.rows().to(device), labels.values] = 1.0
+    targets[labels.rows().to(device, non_blocking=True), labels.values] = 1.0
     return targets

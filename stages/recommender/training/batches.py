@@ -61,7 +61,9 @@ class DialogueExamples:
             self.tokens.take(rows),
             self.mentions.take(rows),
             self.labels.take(rows),
-            None if self.vectors is None else self.vectors[rows.to(self.vectors.device)],
+            None
+            if self.vectors is None
+            else self.vectors[rows.to(self.vectors.device, non_blocking=True)],
         )
 
     def to(self, device: torch.device) -> DialogueExamples:
@@ -110,8 +112,10 @@ class TagExamples:
         """The examples at ``rows`` (m,), in that order."""
         return TagExamples(
             self.tokens.take(rows),
-            self.movies[rows.to(self.movies.device)],
-            None if self.vectors is None else self.vectors[rows.to(self.vectors.device)],
+            self.movies[rows.to(self.movies.device, non_blocking=True)],
+            None
+            if self.vectors is None
+            else self.vectors[rows.to(self.vectors.device, non_blocking=True)],
         )
 
     def to(self, device: torch.device) -> TagExamples:

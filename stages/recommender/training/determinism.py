@@ -18,10 +18,16 @@ class Machine:
     threads: int
     precision: torch.dtype
 
-    def autocast(self) -> torch.autocast:
-        """The context in which models compute: mixed precision where ``precision`` is bfloat16."""
+    def autocast(self, cache: bool = True) -> torch.autocast:
+        """The context in which models compute: mixed precision where ``precision`` is bfloat16.
+
+        Args:
+            cache: Keep a weight's bfloat16 copy for its next use within the context.
+        """
         enabled = self.precision is torch.bfloat16
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
+        return torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=enabled, cache_enabled=cache
+        )
 
     def __str__(self) -> str:
         """All that the last digits depend on; what one machine caches, another must not read."""
@@ -43,7 +49,7 @@ def prepare(compute: Compute) -> Machine:
         UserError: The device is not here.
     """
     # cuBLAS reads it when CUDA starts; cuDNN's recurrent networks need it too
-    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":16:8"
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     torch.use_deterministic_algorithms(True)
     # no result depends on memory that nothing has written; filling it costs a tenth of a step
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -25,6 +25,7 @@ from stages.recommender.training.batches import (
 )
 from stages.recommender.training.checkpoints import Checkpoints, EpochRecord, Progress
 from stages.recommender.training.determinism import Machine, derived_seed
+from stages.recommender.training.graphs import TextEncoder
 from stages.recommender.training.scoring import score, sentence_vectors
 
 CHECKPOINT_SECONDS = 60.0
@@ -40,6 +41,8 @@ class Trainee:
     Attributes:
         model: The recommender.
         encoder: The sentence encoder; ``None`` where the examples carry vectors.
+        dialogue_encoder: The same as it encodes the dialogues of a training step.
+        tag_encoder: The same as it encodes the tags of a training step.
         train: What it learns from.
         validation: What selects the epoch.
         tags: The auxiliary task's examples; ``None`` for a variant without.
@@ -49,6 +52,8 @@ class Trainee:
 
     model: OneShotRecommender
     encoder: SentenceEncoder | None
+    dialogue_encoder: TextEncoder | None
+    tag_encoder: TextEncoder | None
     train: DialogueExamples
     validation: DialogueExamples
     tags: TagExamples | None
@@ -188,9 +193,9 @@ def _step(
 ) -> Tensor:
     """One optimizer step; the dialogues' and the tags' loss, (2,) float64."""
     with machine.autocast():
-        logits = trainee.model(sentence_vectors(trainee.encoder, batch), batch.mentions)
+        logits = trainee.model(sentence_vectors(trainee.dialogue_encoder, batch), batch.mentions)
         tag_logits = (
-            trainee.model.tag_logits(sentence_vectors(trainee.encoder, tags)) if tags else None
+            trainee.model.tag_logits(sentence_vectors(trainee.tag_encoder, tags)) if tags else None
         )
     targets = multi_hot(batch.labels, logits.shape[1])  # (batch, movies)
     dialogue_term = trainee.objective.dialogue_loss(logits, targets)

@@ -23,6 +23,7 @@ from stages.recommender.params import ModelEntry, Params
 from stages.recommender.training.batches import DialogueExamples, TagExamples
 from stages.recommender.training.checkpoints import Checkpoints, Progress, code_digest
 from stages.recommender.training.determinism import Machine, prepare
+from stages.recommender.training.graphs import training_encoder
 from stages.recommender.training.loop import Trainee, fit
 from stages.recommender.training.scoring import Scored, ranking_table, score, score_tags
 from stages.recommender.training.vectors import encoder_identity, frozen_vectors
@@ -204,9 +205,13 @@ class SeedRun:
         variant = VARIANTS[self.entry.variant]
         movies = self.inputs.movies.num_rows
         model = OneShotRecommender(variant, encoder.width, movies, self.params.model)
+        learning = None if self.frozen else encoder
+        training = self.params.training
         trainee = Trainee(
             model=model.to(self.machine.device),
-            encoder=None if self.frozen else encoder,
+            encoder=learning,
+            dialogue_encoder=training_encoder(learning, training.dialogue_batch, self.machine),
+            tag_encoder=training_encoder(learning, training.tag_batch, self.machine),
             train=train.to(self.machine.device),
             validation=validation.to(self.machine.device),
             tags=self._tags("train") if variant.learns_tags else None,

@@ -17,6 +17,7 @@ from stages.recommender.modeling.ragged import multi_hot
 from stages.recommender.modeling.variants import OneShotRecommender
 from stages.recommender.training.batches import DialogueExamples, TagExamples
 from stages.recommender.training.determinism import Machine
+from stages.recommender.training.graphs import TextEncoder
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,14 @@ class Scored:
 
 
 def sentence_vectors(
-    encoder: SentenceEncoder | None, examples: DialogueExamples | TagExamples
+    encoder: TextEncoder | None, examples: DialogueExamples | TagExamples
 ) -> Tensor:
     """The examples' sentence vectors, kept or computed: (examples, width)."""
     if examples.vectors is not None:
         return examples.vectors
     if encoder is None:
         raise RuntimeError("examples without vectors need an encoder")
-    vectors: Tensor = encoder(examples.tokens)
-    return vectors
+    return encoder(examples.tokens)
 
 
 def ranking_table(

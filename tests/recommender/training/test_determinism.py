@@ -14,7 +14,7 @@ def compute(device: str = "cpu", threads: int = 1, precision: str = "auto") -> C
 
 def test_a_process_is_made_deterministic() -> None:
     machine = prepare(compute())
-    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
     assert torch.are_deterministic_algorithms_enabled()
     assert not torch.is_deterministic_algorithms_warn_only_enabled()
     assert not torch.backends.cudnn.benchmark

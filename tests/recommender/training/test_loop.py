@@ -106,6 +106,8 @@ def given_trainee(tmp_path: Path, tiny_encoder: Path) -> Given:
             VARIANTS["rnn-multitask"], encoder.width, small_project.MOVIES, MODEL
         ),
         encoder=encoder,
+        dialogue_encoder=encoder,
+        tag_encoder=encoder,
         train=DialogueExamples.from_table(small_project.examples(14, 1, [None])),
         validation=DialogueExamples.from_table(small_project.examples(6, 2, [None])),
         tags=TagExamples.from_table(small_project.tags(20, 3)),

@@ -1,0 +1,88 @@
+"""The encoder's training pass on a GPU, launched as one: CUDA graphs.
+
+A small encoder's step is a thousand small kernels, and launching each takes longer than running
+it. A graph holds them all, forward and backward, for texts padded to one width, and is replayed.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from stages.recommender.modeling.encoder import SentenceEncoder
+from stages.recommender.modeling.ragged import Ragged
+from stages.recommender.training.determinism import Machine
+
+TextEncoder = Callable[[Ragged], Tensor]
+"""From input ids, one sequence a text, to sentence vectors. (texts, width)"""
+
+
+def training_encoder(
+    encoder: SentenceEncoder | None, texts: int, machine: Machine
+) -> TextEncoder | None:
+    """What encodes a training batch: the encoder itself, on a GPU through its graphs.
+
+    Args:
+        encoder: In training mode; ``None`` where it is frozen and its vectors are known.
+        texts: Of a full batch.
+        machine: What it computes on.
+    """
+    if encoder is None or machine.device.type != "cuda":
+        return encoder
+    return GraphedEncoder(encoder, texts, machine)
+
+
+class GraphedEncoder:
+    """An encoder's pass over full batches, one graph for each padded width that occurs.
+
+    Its vectors, and what backward needs, are overwritten by the next call; so dialogues and tags,
+    which are encoded before either's backward, need one each. A batch that is not full goes
+    through the encoder itself.
+
+    Args:
+        encoder: In training mode, on a GPU.
+        texts: Of a full batch.
+        machine: What it computes on.
+    """
+
+    def __init__(self, encoder: SentenceEncoder, texts: int, machine: Machine) -> None:
+        self._encoder = encoder
+        self._texts = texts
+        self._machine = machine
+        self._pool = torch.cuda.graph_pool_handle()
+        self._graphs: dict[int, _Pass] = {}
+
+    def __call__(self, tokens: Ragged) -> Tensor:
+        """Encode texts: input ids, one sequence a text → (texts, width) float32."""
+        if len(tokens) != self._texts:
+            vectors: Tensor = self._encoder(tokens)
+            return vectors
+        ids, lengths = self._encoder.padded(tokens)
+        width = ids.shape[1]
+        if width not in self._graphs:
+            self._graphs[width] = self._capture(ids, lengths)
+        replayed: Tensor = self._graphs[width](ids, lengths)
+        return replayed
+
+    def _capture(self, ids: Tensor, lengths: Tensor) -> "_Pass":
+        # the passes that warm up draw random numbers: a run that went on from a checkpoint
+        # captures at other steps, and must draw the same in each
+        random = torch.cuda.get_rng_state(self._machine.device)
+        captured = _Pass(self._encoder)
+        with self._machine.autocast(cache=False):
+            torch.cuda.make_graphed_callables(
+                captured, (ids.clone(), lengths.clone()), pool=self._pool
+            )
+        torch.cuda.set_rng_state(random, self._machine.device)
+        return captured
+
+
+class _Pass(nn.Module):
+    """One pass over padded texts; a module, so that capturing finds the encoder's weights."""
+
+    def __init__(self, encoder: SentenceEncoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        return self.encoder.encode(ids, lengths)
