@@ -1,11 +1,13 @@
 # `make run`: the whole pipeline on the sample corpus.  `make run CORPUS=redial`: the real thing.
 # PRESET names parameter sets of presets/, SET single values: make run CORPUS=redial
-# PRESET=frozen SET="redial.source=zip redial.zip.location=redial_dataset.zip"
+# PRESET=frozen SET="redial.source=zip redial.zip.location=redial_dataset.zip" JOBS=4
+# JOBS is how many models train at once; without it, one after the other.
 
 PYTHON ?= python3.11
 CORPUS ?= sample
 PRESET ?=
 SET ?=
+JOBS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,7 +23,7 @@ $(VENV)/.installed: requirements.lock
 	touch $@
 
 run: $(VENV)/.installed
-	$(BIN)/python -m stages.recommender.workspace $(CORPUS) $(addprefix --preset ,$(PRESETS)) $(addprefix --set ,$(SET))
+	$(BIN)/python -m stages.recommender.workspace $(CORPUS) $(addprefix --preset ,$(PRESETS)) $(addprefix --set ,$(SET)) $(addprefix --jobs ,$(JOBS))
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest

@@ -3,6 +3,7 @@
 ``python -m stages.recommender.workspace NAME [--preset PRESET ...] [--set KEY=VALUE ...]`` brings
 ``runs/NAME`` up to date with the checkout's code, writes its ``params.yaml`` (the checkout's, then
 the presets, then the single values), and runs ``dvc repro`` there. What is done is not done again.
+``--jobs N`` trains N models at once.
 """
 
 import argparse
@@ -129,8 +130,12 @@ def _same(one: Path, other: Path) -> bool:
     return other.is_file() and filecmp.cmp(one, other, shallow=False)
 
 
-def reproduce(folder: Path) -> None:
+def reproduce(folder: Path, jobs: int | None = None) -> None:
     """Run ``dvc repro`` in a workspace; show its output.
+
+    Args:
+        folder: The workspace.
+        jobs: Models that train at once; ``None``: one after the other.
 
     Raises:
         UserError: A stage failed; its own message stands above.
@@ -146,7 +151,10 @@ def reproduce(folder: Path) -> None:
         shared = os.path.relpath(Path(".dvc/cache"), folder)
         subprocess.run([*dvc, "config", "cache.dir", shared], cwd=folder, check=True)
     _mirror(PLOTS, folder / PLOTS)
-    process = subprocess.Popen([*dvc, "repro"], cwd=folder, env=environment, process_group=0)
+    command = [*dvc, "repro"]
+    if jobs is not None:
+        command = [sys.executable, "-m", "stages.recommender.parallel", "--jobs", str(jobs)]
+    process = subprocess.Popen(command, cwd=folder, env=environment, process_group=0)
     try:
         code = process.wait()
     except KeyboardInterrupt:
@@ -167,10 +175,11 @@ def main() -> None:
     parser.add_argument("name", help="of the folder under runs/")
     parser.add_argument("--preset", action="append", default=[], help="of presets/; repeatable")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="values")
+    parser.add_argument("--jobs", type=int, metavar="N", help="models that train at once")
     arguments = parser.parse_args()
     folder = workspace(arguments.name)
     prepare(folder, arguments.preset, arguments.values)
-    reproduce(folder)
+    reproduce(folder, arguments.jobs)
     report = folder / artifacts.REPORT
     print("\n" + (report / "models.txt").read_text(encoding="utf-8"))
     for file in sorted([*report.glob("*.png"), report / "report.html"]):

@@ -332,6 +332,13 @@ def test_a_stages_mistake_is_told_and_nothing_left() -> None:
 
 
 @pytest.mark.usefixtures("runnable")
+def test_models_train_at_once_where_that_is_asked_for() -> None:
+    failed = run("--jobs", "0")
+    assert failed.returncode == 1
+    assert "error: --jobs is 0, but at least one model must train at a time\n" in failed.stderr
+
+
+@pytest.mark.usefixtures("runnable")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_run_in_order(number: signal.Signals) -> None:
     process = subprocess.Popen(

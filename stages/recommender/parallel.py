@@ -1,0 +1,137 @@
+"""Train several models at once.
+
+``python -m stages.recommender.parallel [--jobs N]`` brings the whole pipeline up to date as
+``dvc repro`` does, with N models training at once, each in a ``dvc repro -s`` of its own, and
+leaves the same bytes in ``dvc.lock``. The models are spread over the GPUs that torch sees
+(``CUDA_VISIBLE_DEVICES`` chooses among them). One that fails is told; the others go on.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from joblib import cpu_count
+
+from stages.recommender.artifacts import atomic_file
+from stages.recommender.errors import UserError, run_stage
+from stages.recommender.job_runner import JobRunner
+from stages.recommender.params import Compute, load_params
+
+DVC = (sys.executable, "-m", "dvc", "--wait-for-lock")
+BEFORE = ("tokenize_tags", "fit_baselines")
+"""The last stages before the trainings; DVC runs what they need."""
+LOCK = Path("dvc.lock")
+
+
+def places(compute: Compute, jobs: int | None) -> list[dict[str, str]]:
+    """Where models train at once: what each sees in its environment.
+
+    Args:
+        compute: A device of ``auto`` or ``cuda`` spreads them over all GPUs, in turn.
+        jobs: How many; ``None``: one a GPU, or as many as have ``compute.threads`` cores each.
+    """
+    gpus = _gpus() if compute.device in ("auto", "cuda") else []
+    if not gpus:
+        return [{} for _ in range(jobs or max(1, cpu_count() // compute.threads))]
+    return [{"CUDA_VISIBLE_DEVICES": gpus[place % len(gpus)]} for place in range(jobs or len(gpus))]
+
+
+def _gpus() -> list[str]:
+    """The names by which ``CUDA_VISIBLE_DEVICES`` chooses the GPUs that torch sees here."""
+    import torch
+
+    count = torch.cuda.device_count()
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return (chosen.split(",") if chosen else [str(number) for number in range(count)])[:count]
+
+
+def train(models: Sequence[str], compute: Compute, jobs: int | None, with_dvc: bool) -> None:
+    """Train models, several at once.
+
+    Args:
+        models: Their names.
+        compute: As ``params.yaml`` says.
+        jobs: How many at once; see :func:`places`.
+        with_dvc: Whether DVC runs each and takes down its results in ``dvc.lock``.
+
+    Raises:
+        UserError: Some failed; the others are trained.
+    """
+    commands = {
+        model: (*DVC, "repro", "--quiet", "--single-item", f"train@{model}")
+        if with_dvc
+        else (sys.executable, "-m", "stages.train", model)
+        for model in models
+    }
+    outcomes = JobRunner(places(compute, jobs)).run(commands)
+    failed = {model: outcome for model, outcome in outcomes.items() if outcome.code}
+    for model, outcome in failed.items():
+        print(f"{model} failed: {outcome.last_line}", file=sys.stderr)
+    if failed:
+        raise UserError(
+            f"{len(failed)} of {len(models)} models failed, the others are trained; mend it and "
+            "run the same command again"
+        )
+
+
+def sort_lock() -> None:
+    """Put the entries of ``dvc.lock`` in the order in which one ``dvc repro`` writes them.
+
+    DVC appends what is new, here in the order in which the trainings ended.
+    """
+    from dvc.repo import Repo
+    from dvc.repo.reproduce import get_active_graph, plan_repro
+    from dvc.utils.serialize import modify_yaml
+
+    if not LOCK.is_file():
+        return
+    with closing(Repo(_wait_for_lock=True)) as repo, repo.lock, atomic_file(LOCK) as partial:
+        planned = [stage.name for stage in plan_repro(get_active_graph(repo.index.graph))]
+        place = {name: number for number, name in enumerate(planned)}
+        shutil.copyfile(LOCK, partial)
+        with modify_yaml(partial) as lock:
+            # what is no stage any more stays where such entries stand, at the end
+            entries = sorted(lock["stages"].items(), key=lambda e: place.get(e[0], len(place)))
+            lock["stages"] = dict(entries)
+
+
+def main() -> None:
+    """Read the command line, run what it asks for."""
+    parser = argparse.ArgumentParser(prog="python -m stages.recommender.parallel")
+    parser.add_argument("--jobs", type=int, help="models that train at once")
+    parser.add_argument(
+        "--without-dvc",
+        action="store_true",
+        help="only train, from the files in data/ to those in models/ and metrics/",
+    )
+    arguments = parser.parse_args()
+    if arguments.jobs is not None and arguments.jobs < 1:
+        raise UserError(f"--jobs is {arguments.jobs}, but at least one model must train at a time")
+    params = load_params()
+    # stages are run as `python`, which must be this one
+    here = f"{Path(sys.executable).parent}{os.pathsep}"
+    os.environ["PATH"] = here + os.environ.get("PATH", "")
+    os.environ["DVC_NO_ANALYTICS"] = "true"
+    if arguments.without_dvc:
+        train(list(params.models), params.compute, arguments.jobs, with_dvc=False)
+        return
+    try:
+        _reproduce(*BEFORE)
+        train(list(params.models), params.compute, arguments.jobs, with_dvc=True)
+        _reproduce()
+    finally:
+        sort_lock()
+
+
+def _reproduce(*stages: str) -> None:
+    if subprocess.run([*DVC, "repro", *stages], check=False).returncode:
+        raise UserError("a stage failed, see above; mend it and run the same command again")
+
+
+if __name__ == "__main__":
+    run_stage(main)

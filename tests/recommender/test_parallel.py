@@ -1,0 +1,161 @@
+import shutil
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from dvc.repo import Repo
+from ruamel.yaml import YAML
+
+from stages.recommender import parallel
+from stages.recommender.errors import UserError
+from stages.recommender.params import Compute
+
+ROOT = Path(__file__).parents[2]
+
+DVC_YAML = """
+stages:
+  tokenize_tags:
+    cmd: python -m stages.train tokenize_tags
+    outs:
+    - tokenize_tags
+  fit_baselines:
+    cmd: python -m stages.train fit_baselines
+    outs:
+    - fit_baselines
+  train:
+    foreach: ${models}
+    do:
+      cmd: python -m stages.train ${key}
+      deps:
+      - tokenize_tags
+      outs:
+      - ${key}
+  compare:
+    cmd: python -m stages.train compare
+    deps:
+    - original-baseline
+    - weighted-rnn
+    outs:
+    - compare
+"""
+STAGE = """
+import os
+import sys
+from pathlib import Path
+
+name = sys.argv[1]
+if name == "original-baseline" and Path("full").exists():
+    sys.exit("error: no GPU memory; lower training.dialogue_batch")
+Path(name).write_text(name)
+with Path("ran.txt").open("a") as ran:
+    ran.write(f"{name}\\n")
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A pipeline of the project's shape with two models."""
+    folder = tmp_path / "project"
+    (folder / "stages").mkdir(parents=True)
+    (folder / "stages" / "train.py").write_text(STAGE)
+    (folder / "dvc.yaml").write_text(DVC_YAML)
+    yaml = YAML()
+    params = yaml.load(ROOT / "params.yaml")
+    params["models"] = {n: params["models"][n] for n in ("original-baseline", "weighted-rnn")}
+    yaml.dump(params, folder / "params.yaml")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "true")
+    Repo.init(str(folder), no_scm=True).close()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["parallel", *arguments])
+    parallel.main()
+
+
+def ran() -> list[str]:
+    names = Path("ran.txt").read_text().split()
+    Path("ran.txt").unlink()
+    return names
+
+
+def test_a_failure_stops_no_other_and_the_lock_is_that_of_one_after_the_other(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = project.parent / "other"
+    shutil.copytree(project, other)
+    with monkeypatch.context() as there:
+        there.chdir(other)
+        with closing(Repo()) as repo:
+            repo.reproduce()
+    Path("full").touch()
+    with pytest.raises(UserError) as raised:
+        run(monkeypatch, "--jobs", "2")
+    assert str(raised.value) == (
+        "1 of 2 models failed, the others are trained; mend it and run the same command again"
+    )
+    told = "original-baseline failed: error: no GPU memory; lower training.dialogue_batch\n"
+    assert capfd.readouterr().err.endswith(told)
+    assert sorted(ran()) == ["fit_baselines", "tokenize_tags", "weighted-rnn"]
+    Path("full").unlink()
+    run(monkeypatch, "--jobs", "2")
+    # DVC took down what was trained last at the end
+    assert ran() == ["original-baseline", "compare"]
+    assert Path("dvc.lock").read_bytes() == (other / "dvc.lock").read_bytes()
+
+
+@pytest.mark.usefixtures("project")
+def test_without_dvc_it_only_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_dvc(*_: Any, **__: Any) -> None:
+        raise AssertionError("DVC was asked")
+
+    monkeypatch.setattr(subprocess, "run", no_dvc)
+    run(monkeypatch, "--jobs", "2", "--without-dvc")
+    assert sorted(ran()) == ["original-baseline", "weighted-rnn"]
+    assert not Path("dvc.lock").exists()
+
+
+@pytest.mark.usefixtures("project")
+def test_at_least_one_model_trains_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="--jobs is 0, but at least one model"):
+        run(monkeypatch, "--jobs", "0")
+
+
+@pytest.mark.parametrize(
+    ("device", "chosen", "count", "jobs", "seen"),
+    [
+        ("auto", None, 2, None, ["0", "1"]),
+        ("auto", None, 2, 5, ["0", "1", "0", "1", "0"]),
+        ("cuda", None, 4, 2, ["0", "1"]),
+        ("auto", "3,GPU-5", 2, 3, ["3", "GPU-5", "3"]),
+        # an unknown one and those after it are not there
+        ("auto", "1,9", 1, None, ["1"]),
+        ("cpu", None, 2, 3, [None, None, None]),
+        ("cuda:1", None, 2, 2, [None, None]),
+        ("auto", None, 0, 2, [None, None]),
+        ("auto", "", 0, None, [None, None, None]),
+    ],
+)
+def test_models_are_spread_over_the_gpus(
+    device: str,
+    chosen: str | None,
+    count: int,
+    jobs: int | None,
+    seen: list[str | None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    # seven cores for two threads each
+    monkeypatch.setattr(parallel, "cpu_count", lambda: 7)
+    compute = Compute(device=device, threads=2, precision="auto")
+    places = parallel.places(compute, jobs)
+    assert [place.get("CUDA_VISIBLE_DEVICES") for place in places] == seen
