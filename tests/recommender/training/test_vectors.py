@@ -3,6 +3,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -155,6 +156,16 @@ def test_a_kill_keeps_the_blocks_that_are_done(cache: Cache) -> None:
     vectors = cache.vectors()
     assert cache.encoded == [3, 1]
     torch.testing.assert_close(vectors, cache.encoder(TOKENS))
+
+
+def test_two_at_once_compute_each_block_once(cache: Cache) -> None:
+    def encode(_: int) -> Tensor:
+        return frozen_vectors(cache.encoder, "an encoder", TOKENS, CPU, cache.folder, "vectors")
+
+    with ThreadPoolExecutor(2) as workers:
+        one, other = workers.map(encode, range(2))
+    assert sorted(cache.encoded) == [1, 3, 3, 3]
+    assert torch.equal(one, other)
 
 
 def test_an_encoder_is_known_by_configuration_and_weights(
