@@ -13,6 +13,7 @@ from stages.recommender.corpora.encoder_manifest import check_encoder
 from stages.recommender.dialogues import splits
 from stages.recommender.errors import UserError, run_stage
 from stages.recommender.evaluation.readings import PAPER_SPLIT
+from stages.recommender.known_for import known_for
 from stages.recommender.modeling.variants import VARIANTS
 from stages.recommender.params import Params, load_params
 from stages.recommender.training.encoder_limits import check_limits
@@ -52,7 +53,10 @@ def _inputs(name: str, params: Params) -> Inputs:
         if VARIANTS[params.models[name].variant].learns_tags
     }
     movies = artifacts.read_table(artifacts.MOVIES, artifacts.MOVIE_SCHEMA, "build_movie_map")
-    return Inputs(examples, tags, movies, artifacts.ENCODER)
+    given = artifacts.read_table(
+        artifacts.MOVIELENS_TAGS, artifacts.MOVIELENS_TAG_SCHEMA, "download_movielens"
+    )
+    return Inputs(examples, tags, movies, known_for(given, movies), artifacts.ENCODER)
 
 
 def _read(file: Path, schema: pa.Schema, section: str) -> pa.Table:

@@ -100,6 +100,28 @@ def movies(count: int = MOVIES) -> pa.Table:
     return _table(columns | missing, artifacts.MOVIE_SCHEMA)
 
 
+def movielens_tags() -> pa.Table:
+    """Tags of no movie here: none is joined to MovieLens."""
+    return _table({"movie_id": [1], "tag": ["scary"]}, artifacts.MOVIELENS_TAG_SCHEMA)
+
+
+def known_for() -> pa.Table:
+    return _table(
+        {"movie": [0, 4], "tags": [["pixar", "toys"], ["scary"]]}, artifacts.KNOWN_FOR_SCHEMA
+    )
+
+
+def requests() -> pa.Table:
+    """What a model was trained on, with random vectors of the tiny encoder's width."""
+    table = example_tables()["whole", "train"].select(["text", "mentions", "labels"])
+    vectors = np.random.default_rng(8).normal(size=(table.num_rows, 16)).astype(np.float16)
+    column = pa.array(list(vectors), pa.list_(pa.float16()))
+    return _table(
+        {name: table[name].to_pylist() for name in table.column_names} | {"vector": column},
+        artifacts.REQUEST_SCHEMA,
+    )
+
+
 def _table(columns: Mapping[str, list[Any]], schema: pa.Schema) -> pa.Table:
     return pa.table([pa.array(columns[f.name], f.type) for f in schema], schema=schema)
 
@@ -132,6 +154,9 @@ def write_project(root: Path, encoder: Path, *changes: Mapping[str, Any]) -> Non
     write_params(root / "params.yaml", *changes)
     write_encoder(encoder, root / artifacts.ENCODER)
     artifacts.write_table(root / artifacts.MOVIES, movies(), artifacts.MOVIE_SCHEMA)
+    artifacts.write_table(
+        root / artifacts.MOVIELENS_TAGS, movielens_tags(), artifacts.MOVIELENS_TAG_SCHEMA
+    )
     for (reading, split), table in example_tables().items():
         path = root / artifacts.EXAMPLES / reading / f"{split}.parquet"
         artifacts.write_table(path, table, artifacts.EXAMPLE_SCHEMA)

@@ -44,6 +44,8 @@ WRITTEN = {
     f"models/{MODEL}/encoder/tokenizer.json",
     f"models/{MODEL}/movies.parquet",
     f"models/{MODEL}/recommender.safetensors",
+    f"models/{MODEL}/requests.parquet",
+    f"models/{MODEL}/tags.parquet",
 }
 
 

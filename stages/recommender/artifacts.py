@@ -21,6 +21,7 @@ from stages.recommender.errors import UserError
 REDIAL = Path("data/raw/redial")
 MOVIELENS = Path("data/raw/movielens")
 ENCODER = Path("data/encoder")
+MOVIELENS_TAGS = MOVIELENS / "tags.parquet"
 MOVIES = Path("data/movies.parquet")
 COVERAGE = Path("metrics/coverage.json")
 EXAMPLES = Path("data/examples")
@@ -169,6 +170,24 @@ TAG_EXAMPLE_SCHEMA = _schema(
     ],
 )
 """A tag with the catalogue index of its movie; ``data/tags/{train,held_out}.parquet``."""
+
+KNOWN_FOR_SCHEMA = _schema(
+    "known-for/1", [("movie", pa.int32(), False), ("tags", pa.list_(pa.string()), False)]
+)
+"""The tags that a movie is known for, the best known first; ``models/<model>/tags.parquet``."""
+
+REQUEST_SCHEMA = _schema(
+    "requests/1",
+    [
+        # in the model's text form
+        ("text", pa.string(), False),
+        ("mentions", pa.list_(pa.int32()), False),
+        ("labels", pa.list_(pa.int32()), False),
+        # its sentence vector by the trained encoder
+        ("vector", pa.list_(pa.float16()), False),
+    ],
+)
+"""A request that a model was trained on; ``models/<model>/requests.parquet``."""
 
 
 @contextmanager

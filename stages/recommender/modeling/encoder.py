@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoModel
 
 from stages.recommender.errors import UserError
 from stages.recommender.modeling.ragged import Ragged
@@ -38,6 +37,9 @@ class SentenceEncoder(nn.Module):
 
     def __init__(self, folder: Path, pooling: str, trainable_layers: int | str) -> None:
         super().__init__()
+        # here, since it takes seconds and serving has no need of it
+        from transformers import AutoModel
+
         try:
             self.transformer, loaded = AutoModel.from_pretrained(
                 folder,

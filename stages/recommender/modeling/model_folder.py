@@ -5,10 +5,13 @@
 ``recommender.safetensors``  mention network and heads
 ``encoder/``               the sentence encoder, a Hugging Face model folder with its tokenizer
 ``movies.parquet``         the catalogue, ``artifacts.MOVIE_SCHEMA``
+``tags.parquet``           what its movies are known for, ``artifacts.KNOWN_FOR_SCHEMA``
+``requests.parquet``       what it was trained on, ``artifacts.REQUEST_SCHEMA``
 =========================  ==================================================================
 """
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,11 +25,13 @@ from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender
 from stages.recommender.params import Model
 
-CONFIG, WEIGHTS, ENCODER, MOVIES = (
+CONFIG, WEIGHTS, ENCODER, MOVIES, TAGS, REQUESTS = (
     "config.json",
     "recommender.safetensors",
     "encoder",
     "movies.parquet",
+    "tags.parquet",
+    "requests.parquet",
 )
 
 
@@ -53,6 +58,8 @@ def save_model(
     encoder: SentenceEncoder,
     encoder_files: Path,
     catalogue: pa.Table,
+    tags: pa.Table,
+    requests: pa.Table,
 ) -> None:
     """Write a model's folder, whole or not at all.
 
@@ -63,6 +70,8 @@ def save_model(
         encoder: Its encoder; one whose layers were all frozen is copied as it came.
         encoder_files: The folder that the encoder was loaded from.
         catalogue: Of ``artifacts.MOVIE_SCHEMA``.
+        tags: Of ``artifacts.KNOWN_FOR_SCHEMA``.
+        requests: Of ``artifacts.REQUEST_SCHEMA``.
     """
     with artifacts.atomic_folder(folder) as partial:
         artifacts.write_json(partial / CONFIG, config.model_dump())
@@ -74,10 +83,23 @@ def save_model(
             save_file(weights, partial / ENCODER / "model.safetensors", {"format": "pt"})
             (partial / ENCODER / "manifest.json").unlink(missing_ok=True)
         artifacts.write_table(partial / MOVIES, catalogue, artifacts.MOVIE_SCHEMA)
+        artifacts.write_table(partial / TAGS, tags, artifacts.KNOWN_FOR_SCHEMA)
+        artifacts.write_table(partial / REQUESTS, requests, artifacts.REQUEST_SCHEMA)
 
 
-def load_model(folder: Path) -> tuple[ModelConfig, OneShotRecommender, SentenceEncoder, pa.Table]:
+def frozen_encoder(folder: Path, pooling: str) -> SentenceEncoder:
+    """An encoder that does not learn."""
+    return SentenceEncoder(folder, pooling, trainable_layers="none")
+
+
+def load_model(
+    folder: Path, read_encoder: Callable[[Path, str], SentenceEncoder] = frozen_encoder
+) -> tuple[ModelConfig, OneShotRecommender, SentenceEncoder, pa.Table]:
     """Read a model's folder; both networks in evaluation mode, on the CPU.
+
+    Args:
+        folder: As :func:`save_model` writes it.
+        read_encoder: Reads the encoder, from its folder and pooling.
 
     Raises:
         UserError: The folder is missing, not whole, or of another shape than its configuration.
@@ -99,7 +121,7 @@ def load_model(folder: Path) -> tuple[ModelConfig, OneShotRecommender, SentenceE
             f"{', '.join(VARIANTS)}; {remedy}"
         )
     try:
-        encoder = SentenceEncoder(folder / ENCODER, config.model.pooling, trainable_layers="none")
+        encoder = read_encoder(folder / ENCODER, config.model.pooling)
     except (UserError, SafetensorError):
         raise UserError(f"{folder / ENCODER} holds no whole encoder; {remedy}") from None
     model = OneShotRecommender(VARIANTS[config.variant], encoder.width, config.movies, config.model)

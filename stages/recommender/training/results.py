@@ -27,6 +27,8 @@ def write_results(name: str, trained: Trained, inputs: Inputs) -> None:
         trained.encoder,
         inputs.encoder,
         inputs.movies,
+        inputs.known_for,
+        trained.requests,
     )
     artifacts.write_table(
         artifacts.RANKINGS / f"{name}.parquet", trained.rankings, artifacts.RANKING_SCHEMA

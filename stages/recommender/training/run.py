@@ -25,7 +25,13 @@ from stages.recommender.training.checkpoints import Checkpoints, Progress, code_
 from stages.recommender.training.determinism import Machine, prepare
 from stages.recommender.training.graphs import training_encoder
 from stages.recommender.training.loop import Trainee, fit
-from stages.recommender.training.scoring import Scored, ranking_table, score, score_tags
+from stages.recommender.training.scoring import (
+    Scored,
+    ranking_table,
+    score,
+    score_tags,
+    vectors_of,
+)
 from stages.recommender.training.vectors import encoder_identity, frozen_vectors
 
 
@@ -37,12 +43,14 @@ class Inputs:
         examples: Tables of ``artifacts.EXAMPLE_SCHEMA`` by (reading, split).
         tags: Tables of ``artifacts.TAG_EXAMPLE_SCHEMA`` by split; empty for a variant without.
         movies: The catalogue, of ``artifacts.MOVIE_SCHEMA``.
+        known_for: Its movies' tags, of ``artifacts.KNOWN_FOR_SCHEMA``.
         encoder: Folder with the encoder's files.
     """
 
     examples: Mapping[tuple[str, str], pa.Table]
     tags: Mapping[str, pa.Table]
     movies: pa.Table
+    known_for: pa.Table
     encoder: Path
 
 
@@ -58,6 +66,7 @@ class Trained:
         test_loss: Of the dialogues, on the test split, ``whole`` reading.
         held_out_tag_loss: Mean cross-entropy of held-out tags; ``None`` for a variant without.
         rankings: Of ``artifacts.RANKING_SCHEMA``, for every reading that was scored.
+        requests: What it was trained on, of ``artifacts.REQUEST_SCHEMA``.
     """
 
     config: ModelConfig
@@ -67,6 +76,7 @@ class Trained:
     test_loss: float
     held_out_tag_loss: float | None
     rankings: pa.Table
+    requests: pa.Table
 
 
 class ModelRun:
@@ -153,7 +163,14 @@ class SeedRun:
             scored["whole"].loss,
             self._held_out_tag_loss(trainee),
             pa.concat_tables(tables),
+            self._requests(trainee),
         )
+
+    def _requests(self, trainee: Trainee) -> pa.Table:
+        """The training examples with their vectors, by which like requests are found."""
+        table = self.inputs.examples["whole", "train"]
+        vectors = vectors_of(trainee.encoder, trainee.train, trainee.evaluation_batch, self.machine)
+        return table.select(["text", "mentions", "labels"]).append_column("vector", vectors)
 
     def forget(self) -> None:
         """Remove the checkpoints; for when all results are written."""

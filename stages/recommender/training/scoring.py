@@ -8,6 +8,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from stages.recommender.artifacts import RANKING_SCHEMA
 from stages.recommender.evaluation.rankings import DEPTH, top
@@ -42,6 +43,29 @@ def sentence_vectors(
     if encoder is None:
         raise RuntimeError("examples without vectors need an encoder")
     return encoder(examples.tokens)
+
+
+@torch.inference_mode()
+def vectors_of(
+    encoder: SentenceEncoder | None, examples: DialogueExamples, batch: int, machine: Machine
+) -> pa.Array:
+    """The examples' sentence vectors, kept or computed in evaluation mode.
+
+    Returns:
+        ``list<float16>``, one row an example.
+    """
+    if encoder is not None:
+        encoder.eval()
+    parts = []
+    batches = torch.split(torch.arange(len(examples)), batch)
+    wait = encoder is None or len(batches) < 2
+    for rows in tqdm(batches, desc="vectors of requests", disable=wait, leave=False):
+        with machine.autocast():
+            vectors = sentence_vectors(encoder, examples.take(rows).to(machine.device))
+        parts.append(vectors.cpu().numpy().astype(np.float16))
+    matrix = np.concatenate(parts)  # (examples, width)
+    offsets = pa.array(np.arange(0, matrix.size + 1, matrix.shape[1], dtype=np.int32))
+    return pa.ListArray.from_arrays(offsets, pa.array(matrix.ravel()))
 
 
 def ranking_table(

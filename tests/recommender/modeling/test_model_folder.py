@@ -49,7 +49,16 @@ def made(encoder: Path, layers: int | str) -> tuple[OneShotRecommender, Sentence
 def save(folder: Path, encoder: Path, layers: int | str = 1) -> torch.Tensor:
     """Save a model; its logits."""
     model, sentences = made(encoder, layers)
-    save_model(folder, CONFIG, model, sentences, encoder, small_project.movies())
+    save_model(
+        folder,
+        CONFIG,
+        model,
+        sentences,
+        encoder,
+        small_project.movies(),
+        small_project.known_for(),
+        small_project.requests(),
+    )
     return model.eval()(sentences.eval()(TEXTS), MENTIONS)
 
 
@@ -94,6 +103,8 @@ def test_the_folder_has_all_that_a_request_needs_and_no_pickle(folder: Path) -> 
         "encoder/tokenizer.json",
         "movies.parquet",
         "recommender.safetensors",
+        "requests.parquet",
+        "tags.parquet",
     ]
 
 

@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,13 @@ def inputs(here: Path, tiny_encoder: Path) -> Inputs:
         small_project.example_tables(),
         small_project.tag_tables(),
         small_project.movies(),
+        small_project.known_for(),
         artifacts.ENCODER,
     )
 
 
 def with_examples(inputs: Inputs, examples: Tables) -> Inputs:
-    return Inputs({**inputs.examples, **examples}, inputs.tags, inputs.movies, inputs.encoder)
+    return replace(inputs, examples={**inputs.examples, **examples})
 
 
 def run_of(inputs: Inputs, *changes: Mapping[str, Any], name: str = MULTITASK) -> ModelRun:
@@ -173,7 +175,7 @@ def test_no_further_readings(inputs: Inputs) -> None:
 
 
 def test_only_a_variant_with_tags_reads_them(inputs: Inputs, fitted: list[Trainee]) -> None:
-    without = Inputs(inputs.examples, {}, inputs.movies, inputs.encoder)
+    without = replace(inputs, tags={})
     trained = run_of(without, name="original-rnn").train()
     assert [trainee.tags for trainee in fitted] == [None, None]
     assert trained.held_out_tag_loss is None
@@ -325,10 +327,10 @@ def test_a_training_goes_on_only_where_all_that_it_depends_on_is_the_same(
     tables = {("whole", "validation"): inputs.examples["whole", "validation"].slice(1)}
     names["validation"] = folders(with_examples(inputs, tables), fitted, MULTITASK)
     fewer_tags = {split: table.slice(1) for split, table in inputs.tags.items()}
-    other = Inputs(inputs.examples, fewer_tags, inputs.movies, inputs.encoder)
+    other = replace(inputs, tags=fewer_tags)
     names["other tags"] = folders(other, fitted, MULTITASK)
     more_movies = small_project.movies(small_project.MOVIES + 1)
-    other = Inputs(inputs.examples, inputs.tags, more_movies, inputs.encoder)
+    other = replace(inputs, movies=more_movies)
     names["movies"] = folders(other, fitted, MULTITASK)
     assert len(set(names.values())) == len(names)
 
@@ -400,7 +402,7 @@ def test_an_encoder_of_another_width_has_another_key(
     config = BertConfig.from_pretrained(wider)
     config.hidden_size, config.intermediate_size = 20, 40
     BertModel(config, add_pooling_layer=False).save_pretrained(wider)
-    other = Inputs(inputs.examples, inputs.tags, inputs.movies, wider)
+    other = replace(inputs, encoder=wider)
     frozen = {"training": {"trainable_layers": "none"}}
     names = [folders(given, fitted, MULTITASK, frozen) for given in (inputs, other)]
     assert names[0] != names[1]

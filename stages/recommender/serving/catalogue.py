@@ -1,0 +1,123 @@
+"""The movies that a model can recommend: looked up by id, searched by title."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
+from rapidfuzz import process
+from rapidfuzz.fuzz import WRatio
+
+from stages.recommender.movies import titles
+from stages.recommender.movies.keys import title_words
+
+_LEAST_SIMILARITY = 70.0
+
+
+@dataclass(frozen=True, slots=True)
+class Movie:
+    """A movie of the catalogue.
+
+    Attributes:
+        index: Its place in every score vector.
+        redial_id: ReDial's id.
+        title: Without year, article first; empty where no dialogue names it.
+        year: ``None`` where not known.
+        movielens_id: MovieLens' id; ``None`` where not joined.
+        genres: MovieLens' genres.
+        tags: What MovieLens' users know it for, the best known first.
+    """
+
+    index: int
+    redial_id: int
+    title: str
+    year: int | None
+    movielens_id: int | None
+    genres: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Title and year, as a reader knows it."""
+        title = self.title or f"movie {self.redial_id}"
+        return title if self.year is None else f"{title} ({self.year})"
+
+
+class Catalogue:
+    """The movies of a model, in the order of their indices.
+
+    Args:
+        table: Of ``artifacts.MOVIE_SCHEMA``.
+        tags: Of ``artifacts.KNOWN_FOR_SCHEMA``; ``None``: no tags.
+    """
+
+    def __init__(self, table: pa.Table, tags: pa.Table | None = None) -> None:
+        known_for: dict[int, list[str]] = {}
+        if tags is not None:
+            known_for = dict(zip(tags["movie"].to_pylist(), tags["tags"].to_pylist(), strict=True))
+        columns = ("redial_id", "title", "year", "movielens_id", "genres")
+        rows = zip(*(table[name].to_pylist() for name in columns), strict=True)
+        self.movies = [
+            Movie(
+                index,
+                redial_id,
+                title or "",
+                year,
+                movielens_id,
+                tuple(genres),
+                tuple(known_for.get(index, ())),
+            )
+            for index, (redial_id, title, year, movielens_id, genres) in enumerate(rows)
+        ]
+        self._by_redial_id = {movie.redial_id: movie for movie in self.movies}
+
+    def __len__(self) -> int:
+        return len(self.movies)
+
+    def __iter__(self) -> Iterator[Movie]:
+        return iter(self.movies)
+
+    def __getitem__(self, index: int) -> Movie:
+        return self.movies[index]
+
+    def find(self, redial_id: int) -> Movie | None:
+        """The movie with a ReDial id."""
+        return self._by_redial_id.get(redial_id)
+
+    def search(self, query: str, k: int = 10) -> list[Movie]:
+        """The movies whose title is like a query, the likest first.
+
+        Titles that begin with the query come first, shorter ones before longer ones, so that it
+        serves to complete what is being typed; then those in which it stands at the start of a
+        word; then those that are spelled like it.
+
+        Args:
+            query: Any text; a year in parentheses at its end narrows the search to that year.
+            k: Most movies.
+        """
+        parsed = titles.parse(query)
+        wanted = title_words(parsed.title)
+        if not wanted:
+            return []
+        found: dict[int, tuple[int, float, int]] = {}
+        for index, words in enumerate(self._words):
+            if parsed.year is not None and self.movies[index].year != parsed.year:
+                continue
+            if words.startswith(wanted):
+                found[index] = (0, len(words), index)
+            elif f" {wanted}" in words:
+                found[index] = (1, len(words), index)
+        if len(found) < k:
+            close = process.extract(
+                wanted, self._words, scorer=WRatio, score_cutoff=_LEAST_SIMILARITY, limit=4 * k
+            )
+            for _, similarity, index in close:
+                if parsed.year is None or self.movies[index].year == parsed.year:
+                    found.setdefault(index, (2, -similarity, index))
+        return [self.movies[index] for index in sorted(found, key=found.__getitem__)[:k]]
+
+    @cached_property
+    def _words(self) -> list[str]:
+        return [title_words(movie.title) for movie in self.movies]

@@ -1,0 +1,84 @@
+"""Which models are trained, with their scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.recommender import artifacts
+from stages.recommender.errors import UserError
+from stages.recommender.modeling.model_folder import CONFIG, WEIGHTS
+
+MEASURES = ("ndcg@10", "recall@10")
+READINGS = ("all", "new")
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model in the folder of models.
+
+    Attributes:
+        name: ``<trainer>-<variant>``.
+        folder: Where it lies.
+        scores: On the test split by reading and measure, such as ``scores["new"]["ndcg@10"]``;
+            empty where its metrics are not there.
+    """
+
+    name: str
+    folder: Path
+    scores: dict[str, dict[str, float]]
+
+
+def trained_models(
+    models: Path = artifacts.MODELS, metrics: Path = artifacts.METRICS
+) -> list[TrainedModel]:
+    """The trained models, the best first; those without scores last, by name.
+
+    Args:
+        models: The folder of models.
+        metrics: The folder of their metrics.
+    """
+    found = [
+        TrainedModel(folder.name, folder, _scores(metrics / f"{folder.name}.json"))
+        for folder in sorted(models.glob("*"))
+        if (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file()
+    ]
+    return sorted(found, key=lambda model: -model.scores.get("all", {}).get("ndcg@10", -1.0))
+
+
+def find_model(name: str | None = None, models: Path = artifacts.MODELS) -> TrainedModel:
+    """A trained model by name, or the best.
+
+    Args:
+        name: ``None``: the best by nDCG@10.
+        models: The folder of models.
+
+    Raises:
+        UserError: It is not trained; the message names the command that trains it.
+    """
+    trained = trained_models(models, models.parent / artifacts.METRICS.name)
+    if not trained:
+        raise UserError(
+            f"no model is trained in {models}/; train all with: make run, or one with: "
+            f"dvc repro train@{name or 'weighted-rnn'}"
+        )
+    if name is None:
+        return trained[0]
+    for model in trained:
+        if model.name == name:
+            return model
+    raise UserError(
+        f"no model {name} is trained in {models}/, only {', '.join(m.name for m in trained)}; "
+        f"train it with: dvc repro train@{name}"
+    )
+
+
+def _scores(file: Path) -> dict[str, dict[str, float]]:
+    if not file.is_file():
+        return {}
+    test = artifacts.read_json(file, f"train@{file.stem}").get("test", {})
+    return {
+        reading: {measure: test[reading][measure] for measure in MEASURES}
+        for reading in READINGS
+        if reading in test
+    }

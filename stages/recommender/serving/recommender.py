@@ -1,0 +1,312 @@
+"""A request in plain words in, ranked movies with reasons out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from stages.recommender import artifacts
+from stages.recommender.dialogues.text import SEPARATOR, text_form
+from stages.recommender.errors import UserError
+from stages.recommender.modeling.encoder import SentenceEncoder
+from stages.recommender.modeling.model_folder import (
+    ENCODER,
+    REQUESTS,
+    TAGS,
+    ModelConfig,
+    load_model,
+)
+from stages.recommender.modeling.ragged import Ragged
+from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender
+from stages.recommender.serving.catalogue import Catalogue, Movie
+from stages.recommender.serving.linking import LinkedMention, TitleLinker
+from stages.recommender.serving.reasons import (
+    PulledUpBy,
+    Reasons,
+    TrainingRequests,
+    load_training_requests,
+)
+from stages.recommender.serving.sentences import load_encoder
+from stages.recommender.tokens import load_tokenizer
+
+_AT_ONCE = 64
+"""Requests that are scored together: bounds the memory of a large batch."""
+_NEAREST = 2
+"""Training requests shown beside a recommendation."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked.
+
+    Attributes:
+        text: In plain words.
+        mentions: ReDial ids of the movies that it mentions; ``None``: those that the text names.
+        k: Most movies to recommend.
+        exclude_mentioned: Whether a mentioned movie is never recommended.
+    """
+
+    text: str
+    mentions: Sequence[int] | None = None
+    k: int = 10
+    exclude_mentioned: bool = True
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """A recommended movie.
+
+    Attributes:
+        rank: From 1.
+        redial_id: ReDial's id.
+        movielens_id: MovieLens' id; ``None`` where not joined.
+        title: Without year.
+        year: ``None`` where not known.
+        score: The model's logit: a greater one is better; what it says by itself depends on the
+            loss that the model was trained with.
+        reasons: Why.
+    """
+
+    rank: int
+    redial_id: int
+    movielens_id: int | None
+    title: str
+    year: int | None
+    score: float
+    reasons: Reasons
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is recommended.
+
+    Attributes:
+        text: The request's.
+        mentions: The movies that it was understood to mention, in order.
+        recommendations: The best first.
+    """
+
+    text: str
+    mentions: list[LinkedMention]
+    recommendations: list[Recommendation]
+
+
+class Recommender:
+    """A trained model that answers requests.
+
+    Args:
+        name: Of the model.
+        config: What it was made with.
+        model: Scores the catalogue.
+        encoder: Text to sentence vectors.
+        encoder_folder: With the encoder's tokenizer.
+        catalogue: What can be recommended.
+        requests: What the model was trained on; ``None``: no reasons from there.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: ModelConfig,
+        model: OneShotRecommender,
+        encoder: SentenceEncoder,
+        encoder_folder: Path,
+        catalogue: Catalogue,
+        requests: TrainingRequests | None,
+    ) -> None:
+        self.name = name
+        self.catalogue = catalogue
+        self._model = model
+        self._encoder = encoder
+        self._requests = requests
+        self._reads_mentions = VARIANTS[config.variant].reads_mentions
+        self._tokenizer = load_tokenizer(encoder_folder, config.max_tokens, keeps="start")
+        named = {movie.redial_id: movie.title for movie in catalogue if movie.title}
+        self._form = text_form(config.text_form, named)
+        self._linker = TitleLinker(catalogue)
+
+    @classmethod
+    def load(cls, folder: Path) -> Recommender:
+        """Read a trained model; nothing but its folder is needed.
+
+        Args:
+            folder: ``models/<trainer>-<variant>``.
+
+        Raises:
+            UserError: The folder is missing or not whole.
+        """
+        config, model, encoder, movies = load_model(folder, load_encoder)
+        catalogue = Catalogue(movies, _known_for(folder))
+        requests = load_training_requests(folder / REQUESTS, catalogue)
+        return cls(folder.name, config, model, encoder, folder / ENCODER, catalogue, requests)
+
+    def understand(self, text: str) -> list[LinkedMention]:
+        """The movies that a text names, in the order in which it does."""
+        return self._linker.link(text)
+
+    def recommend(
+        self,
+        text: str,
+        mentions: Sequence[int] | None = None,
+        k: int = 10,
+        exclude_mentioned: bool = True,
+    ) -> Answer:
+        """Answer one request; see :class:`Request`.
+
+        Raises:
+            UserError: It is empty, ``k`` is less than 1, or no movie has an id of ``mentions``.
+        """
+        return self.recommend_batch([Request(text, mentions, k, exclude_mentioned)])[0]
+
+    def recommend_batch(self, requests: Sequence[Request]) -> list[Answer]:
+        """Answer requests, in their order.
+
+        Raises:
+            UserError: One is empty, its ``k`` less than 1, or no movie has an id of its
+                ``mentions``.
+        """
+        understood = [self._mentions_of(request) for request in requests]
+        answers: list[Answer] = []
+        for start in range(0, len(requests), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            answers += self._answer(requests[part], understood[part])
+        return answers
+
+    def _mentions_of(self, request: Request) -> list[LinkedMention]:
+        if request.k < 1:
+            raise UserError(f"{request.k} movies cannot be recommended; ask for at least 1")
+        if not request.text.strip() and not request.mentions:
+            raise UserError("the request is empty; say what you would like to watch")
+        named = self._linker.link(request.text)
+        if request.mentions is None:
+            return named
+        wanted = dict.fromkeys(request.mentions)
+        kept = [mention for mention in named if mention.movie.redial_id in wanted]
+        for mention in kept:
+            wanted.pop(mention.movie.redial_id, None)
+        return kept + [
+            LinkedMention(self._movie(redial_id), None, "", "given", 1.0) for redial_id in wanted
+        ]
+
+    def _movie(self, redial_id: int) -> Movie:
+        movie = self.catalogue.find(redial_id)
+        if movie is None:
+            raise UserError(
+                f"no movie of the catalogue has the id {redial_id}; find one with: "
+                'recommend movies "part of a title"'
+            )
+        return movie
+
+    @torch.inference_mode()
+    def _answer(
+        self, requests: Sequence[Request], understood: Sequence[list[LinkedMention]]
+    ) -> list[Answer]:
+        texts = [
+            self._as_trained(request.text, mentions)
+            for request, mentions in zip(requests, understood, strict=True)
+        ]
+        ids = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts)]
+        sentences = self._encoder(_ragged(ids))  # (requests, width)
+        indices = [[mention.movie.index for mention in mentions] for mentions in understood]
+        logits = self._model(sentences, _ragged(indices)).float()  # (requests, movies)
+        similarities = None if self._requests is None else self._requests.similarities(sentences)
+        answers = []
+        for row, (request, mentions) in enumerate(zip(requests, understood, strict=True)):
+            scores = logits[row].clone()  # (movies,)
+            if request.exclude_mentioned:
+                scores[indices[row]] = -torch.inf
+            best = torch.sort(scores, descending=True, stable=True).indices[: request.k]
+            best = best[torch.isfinite(scores[best])]
+            pulled = self._pulled_up(sentences[row], indices[row], logits[row], best)
+            near = None if similarities is None else similarities[row]
+            answers.append(
+                Answer(
+                    request.text,
+                    mentions,
+                    [
+                        self._recommendation(rank, index, float(scores[index]), near, causes)
+                        for rank, (index, causes) in enumerate(
+                            zip(best.tolist(), pulled, strict=True), start=1
+                        )
+                    ],
+                )
+            )
+        return answers
+
+    def _as_trained(self, text: str, mentions: Iterable[LinkedMention]) -> str:
+        """The text with its movies written as in the texts that the model was trained on.
+
+        A mentioned movie that the text does not name becomes a message of its own.
+        """
+        pieces: list[str] = []
+        added: list[str] = []
+        end = 0
+        for mention in mentions:
+            written = self._form(f"@{mention.movie.redial_id}")
+            if mention.span is None:
+                added.append(written)
+                continue
+            pieces += [text[end : mention.span[0]], written]
+            end = mention.span[1]
+        pieces.append(text[end:])
+        said = "".join(pieces)
+        return SEPARATOR.join([said, *added] if said.strip() else added)
+
+    def _pulled_up(
+        self, sentence: Tensor, mentions: Sequence[int], logits: Tensor, best: Tensor
+    ) -> list[list[PulledUpBy]]:
+        """For each recommended movie, the mentioned movies without which it would score less."""
+        distinct = list(dict.fromkeys(mentions))
+        if not self._reads_mentions or not distinct:
+            return [[] for _ in best]
+        others = [[movie for movie in mentions if movie != left_out] for left_out in distinct]
+        without = self._model(sentence.expand(len(distinct), -1), _ragged(others)).float()
+        gains = (logits[best] - without[:, best]).T  # (recommended, distinct mentions)
+        return [
+            sorted(
+                (
+                    PulledUpBy(self.catalogue[movie], gain)
+                    for movie, gain in zip(distinct, row, strict=True)
+                    if gain > 0
+                ),
+                key=lambda cause: -cause.contribution,
+            )
+            for row in gains.tolist()
+        ]
+
+    def _recommendation(
+        self, rank: int, index: int, score: float, near: Tensor | None, pulled: list[PulledUpBy]
+    ) -> Recommendation:
+        movie = self.catalogue[index]
+        nearest = (
+            []
+            if near is None or self._requests is None
+            else self._requests.nearest(near, index, _NEAREST)
+        )
+        return Recommendation(
+            rank,
+            movie.redial_id,
+            movie.movielens_id,
+            movie.title,
+            movie.year,
+            score,
+            Reasons(nearest, pulled, list(movie.tags)),
+        )
+
+
+def _known_for(folder: Path) -> pa.Table | None:
+    file = folder / TAGS
+    if not file.is_file():
+        return None
+    return artifacts.read_table(file, artifacts.KNOWN_FOR_SCHEMA, f"train@{folder.name}")
+
+
+def _ragged(rows: Sequence[Sequence[int]]) -> Ragged:
+    lengths = torch.tensor([len(row) for row in rows], dtype=torch.int64)
+    values = torch.tensor([value for row in rows for value in row], dtype=torch.int64)
+    return Ragged(values, lengths)
