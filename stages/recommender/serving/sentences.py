@@ -64,12 +64,19 @@ class Bert(nn.Module):
         self.load_state_dict(_renamed(weights, config["num_hidden_layers"]), assign=True)
         self.eval().requires_grad_(False)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor | None) -> Hidden:
-        """Token ids (texts, longest) and a mask of ones where a token is, or none, to vectors."""
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Hidden:
+        """Run the network.
+
+        Args:
+            input_ids: (texts, longest)
+            attention_mask: Whether a token is the text's. (texts, 1, 1, longest)
+        """
         places = self.places.weight[: input_ids.shape[1]]  # (longest, width)
         embedded = self.norm(self.words(input_ids) + places + self.first_segment)
-        padding = None if attention_mask is None else attention_mask == 0
-        return Hidden(self.layers(embedded, src_key_padding_mask=padding))
+        padding = ~attention_mask[:, 0, 0]  # (texts, longest)
+        # without a mask where there is nothing to mask: a single request is answered sooner
+        masked = padding if bool(padding.any()) else None
+        return Hidden(self.layers(embedded, src_key_padding_mask=masked))
 
 
 def _renamed(weights: dict[str, Tensor], layers: int) -> dict[str, Tensor]:
