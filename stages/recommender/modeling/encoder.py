@@ -88,12 +88,13 @@ class SentenceEncoder(nn.Module):
         Returns:
             (texts, width) float32
         """
+        if tokens.values.is_cuda:  # a GPU would rather have one large batch than little padding
+            return self.encode(*self.padded(tokens))
         order = torch.argsort(tokens.lengths, stable=True)
         vectors = [
             self.encode(*self.padded(tokens.take(rows))) for rows in self._chunks(tokens, order)
         ]
-        back = torch.argsort(order).to(tokens.values.device, non_blocking=True)
-        return torch.cat(vectors)[back]
+        return torch.cat(vectors)[torch.argsort(order)]
 
     def padded(self, tokens: Ragged) -> tuple[Tensor, Tensor]:
         """Texts as a matrix: input ids, and their lengths; (texts, longest) and (texts,).
@@ -104,8 +105,7 @@ class SentenceEncoder(nn.Module):
         longest = int(tokens.lengths.max())
         if tokens.values.is_cuda:
             longest = -(-longest // WIDTH_STEP) * WIDTH_STEP
-        ids = tokens.padded(0, longest)
-        return ids, tokens.lengths.to(ids.device, non_blocking=True)
+        return tokens.padded(0, longest), tokens.sizes
 
     def encode(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """Encode padded texts.
@@ -129,9 +129,6 @@ class SentenceEncoder(nn.Module):
         return summed / lengths[:, None]
 
     def _chunks(self, tokens: Ragged, order: Tensor) -> Iterator[Tensor]:
-        if tokens.values.is_cuda:  # a GPU would rather have one large batch than little padding
-            yield order
-            return
         start = 0
         lengths = tokens.lengths[order].tolist()
         for end in range(1, len(order) + 1):

@@ -2,8 +2,9 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence
+from torch.nn.utils.rnn import PackedSequence
 
+from stages.recommender.modeling.packed_gru import final_states
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.params import Mentions
 
@@ -39,23 +40,36 @@ class MentionNetwork(nn.Module):
         Returns:
             (requests, 2 * hidden_size) float32
         """
-        mentions = mentions.head(self.most)
         if self.reads_padding:
             steps = self.embedding(mentions.padded(self.padding, self.most))  # (requests, max, e)
-            return self._final_states(self.gru(steps)[1])
-        vectors = torch.zeros(len(mentions), self.width, device=mentions.values.device)
-        some = torch.nonzero(mentions.lengths).squeeze(1)  # (requests with a mention,)
-        if not len(some):
-            return vectors
-        present = mentions.take(some)
-        steps = self.embedding(present.padded(self.padding))  # (some, longest, e)
-        packed = pack_padded_sequence(
-            steps, present.lengths, batch_first=True, enforce_sorted=False
+            return _side_by_side(self.gru(steps)[1])
+        device = mentions.values.device
+        vectors = torch.zeros(len(mentions), self.width, device=device)
+        lengths, order = torch.sort(
+            mentions.lengths.clamp(max=self.most), descending=True, stable=True
         )
-        states = self._final_states(self.gru(packed)[1]).float()  # (some, width)
-        return vectors.index_copy(0, some.to(vectors.device, non_blocking=True), states)
+        order = order[lengths > 0]  # (requests with a mention,)
+        if not len(order):
+            return vectors
+        lengths, starts = lengths[: len(order)], mentions.offsets[order]
+        steps = torch.arange(int(lengths[0]))[:, None]
+        there = steps < lengths  # (longest, requests with a mention)
+        forwards = (starts + steps)[there]  # (total,) places of first mentions, of second ones, ...
+        batch_sizes = there.sum(1)
+        if mentions.values.is_cuda:
+            read = self.embedding(
+                mentions.values[forwards.to(device, non_blocking=True)]
+            )  # (total, e)
+            states = self.gru(PackedSequence(read, batch_sizes))[1]
+        else:
+            backwards = (starts + lengths - 1 - steps)[there]
+            read = self.embedding(mentions.values[torch.stack([forwards, backwards])])
+            states = final_states(self.gru, read, batch_sizes.tolist())
+        return vectors.index_copy(
+            0, order.to(device, non_blocking=True), _side_by_side(states).float()
+        )
 
-    @staticmethod
-    def _final_states(states: Tensor) -> Tensor:
-        """(2 directions, n, hidden) → (n, 2 * hidden)."""
-        return torch.cat([states[0], states[1]], dim=1)
+
+def _side_by_side(states: Tensor) -> Tensor:
+    """(2 directions, n, hidden) → (n, 2 * hidden)."""
+    return torch.cat([states[0], states[1]], dim=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -17,11 +17,20 @@ class Ragged:
 
     Attributes:
         values: All sequences one after the other. (total,) int64
-        lengths: Of each sequence. (n,) int64, on the CPU
+        lengths: Of each sequence. (n,) int64, on the CPU, where they decide on shapes
+        sizes: The same lengths beside the values, on their device, so that nothing has to be
+            sent there when the values are laid out. (n,) int64
     """
 
     values: Tensor
     lengths: Tensor
+    sizes: Tensor = field(default=None)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.sizes is None:
+            object.__setattr__(
+                self, "sizes", self.lengths.to(self.values.device, non_blocking=True)
+            )
 
     @classmethod
     def from_column(cls, column: pa.ChunkedArray) -> Ragged:
@@ -45,7 +54,7 @@ class Ragged:
 
     @property
     def offsets(self) -> Tensor:
-        """Where each sequence begins in ``values``. (n,) int64."""
+        """Where each sequence begins in ``values``. (n,) int64, on the CPU."""
         return torch.cumsum(self.lengths, 0) - self.lengths
 
     def take(self, rows: Tensor) -> Ragged:
@@ -54,46 +63,55 @@ class Ragged:
         starts = torch.cumsum(lengths, 0) - lengths  # (m,) where each begins in the result
         shift = torch.repeat_interleave(self.offsets[rows] - starts, lengths)  # (total of m,)
         places = torch.arange(len(shift)) + shift
-        return Ragged(self.values[self._beside_values(places)], lengths)
+        return Ragged(self.values[places.to(self.values.device, non_blocking=True)], lengths)
 
-    def head(self, most: int) -> Ragged:
-        """Each sequence cut after its first ``most`` values."""
-        lengths = self.lengths.clamp(max=most)
-        keep = self._columns() < most  # (total,)
-        kept = keep.nonzero()[:, 0]  # a mask on a GPU would have to be counted, and waited for
-        return Ragged(self.values[self._beside_values(kept)], lengths)
+    def split(self, counts: list[int]) -> list[Ragged]:
+        """The first ``counts[0]`` sequences, the next ``counts[1]``, and so on; nothing is copied.
+
+        Args:
+            counts: They add up to ``n``.
+        """
+        lengths = torch.split(self.lengths, counts)
+        values = torch.split(self.values, [int(part.sum()) for part in lengths])
+        sizes = torch.split(self.sizes, counts)
+        return [Ragged(*parts) for parts in zip(values, lengths, sizes, strict=True)]
 
     def padded(self, filler: int, width: int | None = None) -> Tensor:
-        """As a matrix, filled up on the right: (n, width or longest), on ``values``' device."""
-        columns = int(self.lengths.max()) if width is None and len(self) else (width or 0)
+        """As a matrix on ``values``' device, filled up on the right.
+
+        Args:
+            filler: Stands where a sequence has ended.
+            width: Columns; what is longer is cut.
+
+        Returns:
+            (n, width), or (n, longest) without a width.
+        """
+        if width is None:
+            width = int(self.lengths.max()) if len(self) else 0
         if not len(self.values):
-            return self.values.new_full((len(self), columns), filler)
-        steps = torch.arange(columns)  # (columns,)
-        places = (self.offsets[:, None] + steps).clamp(max=len(self.values) - 1)
-        matrix = self.values[self._beside_values(places)]  # (n, columns)
-        beyond = self._beside_values(steps >= self.lengths[:, None])  # (n, columns)
-        return matrix.masked_fill(beyond, filler)
+            return self.values.new_full((len(self), width), filler)
+        columns = torch.arange(width, device=self.values.device)
+        starts = torch.cumsum(self.sizes, 0) - self.sizes  # (n,)
+        places = (starts[:, None] + columns).clamp_(max=len(self.values) - 1)  # (n, width)
+        return torch.where(columns < self.sizes[:, None], self.values[places], filler)
 
     def rows(self) -> Tensor:
-        """For each value, the sequence that it belongs to. (total,) int64."""
-        return torch.repeat_interleave(torch.arange(len(self)), self.lengths)
-
-    def _columns(self) -> Tensor:
-        """For each value, its place in its sequence. (total,) int64."""
-        return torch.arange(len(self.values)) - torch.repeat_interleave(self.offsets, self.lengths)
-
-    def _beside_values(self, index: Tensor) -> Tensor:
-        """An index on the values' device, without waiting for the device."""
-        return index.to(self.values.device, non_blocking=True)
+        """For each value, the sequence that it belongs to. (total,) int64, on their device."""
+        numbers = torch.arange(len(self), device=self.values.device)
+        return torch.repeat_interleave(numbers, self.sizes, output_size=len(self.values))
 
     def to(self, device: torch.device) -> Ragged:
-        """With the values on a device; lengths stay on the CPU, where they are read."""
-        return Ragged(self.values.to(device, non_blocking=True), self.lengths)
+        """With values and sizes on a device."""
+        return Ragged(
+            self.values.to(device, non_blocking=True),
+            self.lengths,
+            self.sizes.to(device, non_blocking=True),
+        )
 
 
 def multi_hot(labels: Ragged, width: int) -> Tensor:
     """Ones where a sequence names a column: (n, width) float32, on the labels' device."""
-    device = labels.values.device
-    targets = torch.zeros(len(labels), width, device=device)
-    targets[labels.rows().to(device, non_blocking=True), labels.values] = 1.0
+    targets = torch.zeros(len(labels), width, device=labels.values.device)
+    # filled in one row: index_put_ would sort the places first, to be deterministic on a GPU
+    targets.view(-1).index_fill_(0, labels.rows() * width + labels.values, 1.0)
     return targets

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -66,6 +67,14 @@ class DialogueExamples:
             else self.vectors[rows.to(self.vectors.device, non_blocking=True)],
         )
 
+    def split(self, counts: list[int]) -> list[DialogueExamples]:
+        """The first ``counts[0]`` examples, the next ``counts[1]``, and so on, without copying."""
+        vectors = (
+            [None] * len(counts) if self.vectors is None else torch.split(self.vectors, counts)
+        )
+        parts = (self.tokens.split(counts), self.mentions.split(counts), self.labels.split(counts))
+        return [DialogueExamples(*part) for part in zip(*parts, vectors, strict=True)]
+
     def to(self, device: torch.device) -> DialogueExamples:
         """With all values on a device."""
         return DialogueExamples(
@@ -118,6 +127,14 @@ class TagExamples:
             else self.vectors[rows.to(self.vectors.device, non_blocking=True)],
         )
 
+    def split(self, counts: list[int]) -> list[TagExamples]:
+        """The first ``counts[0]`` examples, the next ``counts[1]``, and so on, without copying."""
+        vectors = (
+            [None] * len(counts) if self.vectors is None else torch.split(self.vectors, counts)
+        )
+        parts = (self.tokens.split(counts), torch.split(self.movies, counts))
+        return [TagExamples(*part) for part in zip(*parts, vectors, strict=True)]
+
     def to(self, device: torch.device) -> TagExamples:
         """With all values on a device."""
         vectors = None if self.vectors is None else self.vectors.to(device)
@@ -138,6 +155,21 @@ def _digest(*tensors: Tensor) -> str:
         digest.update(len(tensor).to_bytes(8, "little"))
         digest.update(tensor.cpu().numpy().tobytes())
     return digest.hexdigest()
+
+
+Examples = TypeVar("Examples", DialogueExamples, TagExamples)
+
+
+def batches_of(examples: Examples, rows: Sequence[Tensor]) -> list[Examples]:
+    """The examples of each batch, laid out one batch after the other once for all of them.
+
+    Args:
+        examples: To choose from.
+        rows: Of each batch; see :func:`dialogue_batches` and :func:`tag_batches`.
+    """
+    if not rows:
+        return []
+    return examples.take(torch.cat(list(rows))).split([len(batch) for batch in rows])
 
 
 def dialogue_batches(count: int, size: int, seed: int, epoch: int) -> list[Tensor]:

@@ -29,6 +29,12 @@ class Machine:
             self.device.type, dtype=torch.bfloat16, enabled=enabled, cache_enabled=cache
         )
 
+    def seed(self, seed: int) -> None:
+        """Seed the draws of this machine's device; ``torch.manual_seed`` asks for all others."""
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+
     def __str__(self) -> str:
         """All that the last digits depend on; what one machine caches, another must not read."""
         kind = "cpu"

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import NoReturn
 
 import torch
@@ -20,6 +21,7 @@ from stages.recommender.params import Training
 from stages.recommender.training.batches import (
     DialogueExamples,
     TagExamples,
+    batches_of,
     dialogue_batches,
     tag_batches,
 )
@@ -30,6 +32,8 @@ from stages.recommender.training.scoring import score, sentence_vectors
 
 CHECKPOINT_SECONDS = 60.0
 """Between two checkpoints within an epoch; one is written after every epoch as well."""
+SELECTS_AT = 10
+"""The cutoff of the validation's nDCG and recall."""
 TIMED_STEPS = 4
 """Steps, after the first, that foretell the time of the whole training."""
 
@@ -144,12 +148,12 @@ def _train_epoch(
 ) -> None:
     steps_an_epoch = math.ceil(len(trainee.train) / params.dialogue_batch)
     epoch, done = divmod(progress.step, steps_an_epoch)
-    batches = dialogue_batches(len(trainee.train), params.dialogue_batch, params.seed, epoch)
-    tag_rows = (
-        tag_batches(len(trainee.tags), params.tag_batch, params.seed, progress.step)
-        if trainee.tags
-        else None
-    )
+    rows = dialogue_batches(len(trainee.train), params.dialogue_batch, params.seed, epoch)[done:]
+    batches = batches_of(trainee.train, rows)
+    tag_batches_too: list[TagExamples] | list[None] = [None] * len(batches)
+    if trainee.tags:
+        tag_rows = tag_batches(len(trainee.tags), params.tag_batch, params.seed, progress.step)
+        tag_batches_too = batches_of(trainee.tags, list(islice(tag_rows, len(batches))))
     trainee.model.train()
     if trainee.encoder is not None:
         trainee.encoder.train()
@@ -157,15 +161,14 @@ def _train_epoch(
     # on a GPU, reading a loss waits for the device: not at every step
     every = 1 if machine.device.type == "cpu" else 20
     saved = time.monotonic()
-    for position in range(done, steps_an_epoch):
+    for position, batch, tags in zip(
+        range(done, steps_an_epoch), batches, tag_batches_too, strict=True
+    ):
         factor = schedule(progress.step, params.epochs * steps_an_epoch, params.warmup_fraction)
         for group in optimizer.param_groups:
             group["lr"] = group["rate"] * factor
-        torch.manual_seed(derived_seed(params.seed, progress.step))
-        tags = trainee.tags.take(next(tag_rows)) if trainee.tags and tag_rows else None
-        sums += _step(
-            trainee, trainee.train.take(batches[position]), tags, params, machine, optimizer
-        )
+        machine.seed(derived_seed(params.seed, progress.step))
+        sums += _step(trainee, batch, tags, params, machine, optimizer)
         progress.step += 1
         bar.update()
         if progress.step % every == 0 or position + 1 == steps_an_epoch:
@@ -205,10 +208,20 @@ def _step(
     loss = dialogue_term + trainee.objective.tag_weight * tag_term
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    torch.nn.utils.clip_grad_norm_(parameters, params.max_gradient_norm)
+    _clip(optimizer, params.max_gradient_norm)
     optimizer.step()
     return torch.stack([dialogue_term.detach(), tag_term.detach()]).double()
+
+
+def _clip(optimizer: torch.optim.Optimizer, most: float) -> None:
+    """Have the next step scale the gradients down to a norm of ``most`` where theirs is greater.
+
+    As ``torch.nn.utils.clip_grad_norm_`` does, but a fused optimizer divides by ``grad_scale``
+    while it reads the gradients, which saves a pass over all of them.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    optimizer.grad_scale = ((norm + 1e-6) / most).clamp(min=1.0)  # type: ignore[attr-defined]
 
 
 def _finish_epoch(
@@ -227,6 +240,7 @@ def _finish_epoch(
             trainee.objective.dialogue_loss,
             trainee.evaluation_batch,
             machine,
+            SELECTS_AT,
         )
     except FloatingPointError:
         raise _not_finite(progress, bar) from None
@@ -240,8 +254,8 @@ def _finish_epoch(
         train_dialogue_loss=dialogue_term,
         train_tag_loss=tag_term if trainee.tags else None,
         eval_loss=scored.loss,
-        eval_ndcg_at_10=float(metrics.ndcg(scored.rankings, labels, 10).mean()),
-        eval_recall_at_10=float(metrics.recall(scored.rankings, labels, 10).mean()),
+        eval_ndcg_at_10=float(metrics.ndcg(scored.rankings, labels, SELECTS_AT).mean()),
+        eval_recall_at_10=float(metrics.recall(scored.rankings, labels, SELECTS_AT).mean()),
     )
     if record.eval_ndcg_at_10 > progress.best_score:
         progress.best_score = record.eval_ndcg_at_10

@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from stages.recommender.artifacts import RANKING_SCHEMA
-from stages.recommender.evaluation.rankings import DEPTH, top
+from stages.recommender.evaluation.rankings import DEPTH
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.losses import tag_loss
 from stages.recommender.modeling.ragged import multi_hot
@@ -27,7 +27,7 @@ class Scored:
 
     Attributes:
         loss: Mean of the dialogues' loss over the examples.
-        rankings: Catalogue indices of the best movies, best first. (examples, DEPTH or movies)
+        rankings: Catalogue indices of the best movies, best first. (examples, depth or movies)
     """
 
     loss: float
@@ -101,8 +101,18 @@ def score(
     dialogue_loss: Callable[[Tensor, Tensor], Tensor],
     batch: int,
     machine: Machine,
+    depth: int = DEPTH,
 ) -> Scored:
     """Score examples in evaluation mode, ``batch`` at a time.
+
+    Args:
+        model: The recommender.
+        encoder: Where the examples carry no vectors.
+        examples: To answer.
+        dialogue_loss: See :class:`~stages.recommender.modeling.losses.Objective`.
+        batch: Examples at once.
+        machine: What it computes on.
+        depth: Movies of a ranking that are kept.
 
     Raises:
         FloatingPointError: The loss is no finite number, nor are then the scores.
@@ -110,18 +120,46 @@ def score(
     model.eval()
     if encoder is not None:
         encoder.eval()
+    examples = examples.to(machine.device)
+    counts = _counts(len(examples), batch)
+    # read from the device once, at the end
     total = torch.zeros((), dtype=torch.float64, device=machine.device)
     rankings = []
-    for rows in torch.split(torch.arange(len(examples)), batch):
-        part = examples.take(rows).to(machine.device)
+    for part in examples.split(counts):
         with machine.autocast():
             logits = model(sentence_vectors(encoder, part), part.mentions).float()
         targets = multi_hot(part.labels, logits.shape[1])
-        total += dialogue_loss(logits, targets).double() * len(rows)
-        if not torch.isfinite(total):
-            raise FloatingPointError("the loss is no finite number")
-        rankings.append(top(logits.cpu().numpy(), DEPTH))
-    return Scored(float(total) / len(examples), np.concatenate(rankings))
+        total += dialogue_loss(logits, targets).double() * len(part)
+        rankings.append(best_movies(logits, depth))
+    if not torch.isfinite(total):
+        raise FloatingPointError("the loss is no finite number")
+    return Scored(float(total) / len(examples), torch.cat(rankings).cpu().numpy())
+
+
+def best_movies(logits: Tensor, depth: int) -> Tensor:
+    """What :func:`~stages.recommender.evaluation.rankings.top` gives, on the logits' device.
+
+    Args:
+        logits: Numbers all. (requests, movies) float32
+        depth: How many movies to keep.
+
+    Returns:
+        (requests, depth or movies) int32
+    """
+    # One integer for each score and movie that sorts as both do: the bits of a float32 sort as
+    # its value does once those of a negative one are turned. Distinct numbers have one order,
+    # whatever the algorithm; the lower of two indices has to make the greater number.
+    bits = (logits + 0.0).view(torch.int32)  # -0 becomes 0
+    ascending = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits).long()
+    last = 2**32 - 1
+    keys = ascending << 32 | last - torch.arange(logits.shape[1], device=logits.device)
+    best = keys.topk(min(depth, logits.shape[1]), dim=1).values
+    return (last - (best & last)).int()
+
+
+def _counts(examples: int, batch: int) -> list[int]:
+    """How many examples each batch has."""
+    return [min(batch, examples - start) for start in range(0, examples, batch)]
 
 
 @torch.inference_mode()
@@ -137,9 +175,8 @@ def score_tags(
     if encoder is not None:
         encoder.eval()
     total = torch.zeros((), dtype=torch.float64, device=machine.device)
-    for rows in torch.split(torch.arange(len(tags)), batch):
-        part = tags.take(rows).to(machine.device)
+    for part in tags.to(machine.device).split(_counts(len(tags), batch)):
         with machine.autocast():
             logits = model.tag_logits(sentence_vectors(encoder, part))
-        total += tag_loss(logits, part.movies).double() * len(rows)
+        total += tag_loss(logits, part.movies).double() * len(part)
     return float(total) / len(tags)

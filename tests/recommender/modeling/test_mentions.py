@@ -1,4 +1,6 @@
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stages.recommender.modeling.mentions import MentionNetwork
 from stages.recommender.modeling.ragged import Ragged
@@ -33,6 +35,23 @@ def test_reads_the_mentions_only() -> None:
     torch.testing.assert_close(vectors[2], alone(net, [6]))
     torch.testing.assert_close(vectors[3], alone(net, [0, 0]))
     assert vectors[1].tolist() == [0.0] * 6
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.integers(0, MOVIES - 1), max_size=6), min_size=1, max_size=6))
+def test_gradients_are_those_of_each_sequence_alone(rows: list[list[int]]) -> None:
+    together, apart = network(), network()
+    weights = torch.linspace(-1, 1, len(rows) * together.width).reshape(len(rows), -1)
+    vectors = together(mentions(*rows))
+    if not any(rows):
+        assert not vectors.requires_grad  # nothing is read, nothing learns
+        return
+    (vectors * weights).sum().backward()
+    for row, weight in zip(rows, weights, strict=True):
+        if row:
+            (alone(apart, row[: apart.most]) * weight).sum().backward()
+    for name, parameter in together.named_parameters():
+        torch.testing.assert_close(parameter.grad, apart.get_parameter(name).grad)
 
 
 def test_reads_the_first_mentions_only() -> None:

@@ -24,9 +24,13 @@ def test_take(lists: list[list[int]], data: st.DataObject) -> None:
     assert lists_of(taken) == [lists[row] for row in rows]
 
 
-@given(LISTS, st.integers(0, 7))
-def test_head(lists: list[list[int]], most: int) -> None:
-    assert lists_of(ragged(lists).head(most)) == [row[:most] for row in lists]
+@given(LISTS, st.data())
+def test_split(lists: list[list[int]], data: st.DataObject) -> None:
+    cut = data.draw(st.integers(0, len(lists)))
+    first, second = ragged(lists).split([cut, len(lists) - cut])
+    assert lists_of(first) == lists[:cut]
+    assert lists_of(second) == lists[cut:]
+    assert second.sizes.tolist() == [len(row) for row in lists[cut:]]
 
 
 @given(LISTS)
@@ -37,7 +41,9 @@ def test_padded(lists: list[list[int]]) -> None:
 
 
 def test_padded_to_a_width() -> None:
-    assert ragged([[1], [], [2, 3]]).padded(0, 3).tolist() == [[1, 0, 0], [0, 0, 0], [2, 3, 0]]
+    rows = ragged([[1], [], [2, 3]])
+    assert rows.padded(0, 3).tolist() == [[1, 0, 0], [0, 0, 0], [2, 3, 0]]
+    assert rows.padded(0, 1).tolist() == [[1], [0], [2]]
 
 
 def test_sliced_and_chunked_columns() -> None:

@@ -10,6 +10,7 @@ from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.training.batches import (
     DialogueExamples,
     TagExamples,
+    batches_of,
     dialogue_batches,
     tag_batches,
 )
@@ -72,6 +73,21 @@ def test_examples_keep_what_the_table_says() -> None:
     assert lists(taken.labels) == [table["labels"].to_pylist()[row] for row in rows.tolist()]
     assert taken.vectors is not None
     assert taken.vectors.tolist() == [[14, 15], [0, 1], [14, 15]]
+
+
+def test_batches_are_what_is_taken_at_their_rows() -> None:
+    rows = [torch.tensor([7, 0]), torch.tensor([3]), torch.tensor([7, 8, 1])]
+    dialogues = DialogueExamples.from_table(small_project.examples(9, 1, ["train"]))
+    dialogues = dialogues.with_vectors(torch.arange(18.0).reshape(9, 2))
+    batches = batches_of(dialogues, rows)
+    assert [batch.digest() for batch in batches] == [dialogues.take(r).digest() for r in rows]
+    assert [b.vectors.tolist() for b in batches if b.vectors is not None] == [
+        [[2 * row, 2 * row + 1] for row in batch.tolist()] for batch in rows
+    ]
+    tags = TagExamples.from_table(small_project.tags(9, 1))
+    batches_of_tags = batches_of(tags, rows)
+    assert [batch.digest() for batch in batches_of_tags] == [tags.take(r).digest() for r in rows]
+    assert batches_of(tags, []) == []
 
 
 def test_parts_are_joined_in_order() -> None:

@@ -3,10 +3,14 @@ import pyarrow as pa
 import pytest
 import small_project
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from torch import Tensor
 from torch.nn import functional
 
 from stages.recommender import artifacts
+from stages.recommender.evaluation.rankings import top
 from stages.recommender.modeling.losses import binary_cross_entropy
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender
@@ -14,6 +18,7 @@ from stages.recommender.params import Mentions, Model
 from stages.recommender.training.batches import DialogueExamples, TagExamples
 from stages.recommender.training.determinism import Machine
 from stages.recommender.training.scoring import (
+    best_movies,
     ranking_table,
     score,
     score_tags,
@@ -85,6 +90,23 @@ def test_scores_that_are_no_numbers_are_not_ranked(
         model.head[4].bias[2] = poison
     with pytest.raises(FloatingPointError, match="no finite number"):
         score(model, None, examples, binary_cross_entropy, 2, CPU)
+
+
+few_values = st.sampled_from([-np.inf, -2.5, -0.0, 0.0, 1e-40, 1.0, 3.0, np.inf])
+
+
+@given(
+    hnp.arrays(
+        np.float32,
+        st.tuples(st.integers(1, 4), st.integers(1, 9)),
+        elements=st.floats(width=32, allow_nan=False) | few_values,
+    ),
+    st.integers(1, 9),
+)
+def test_best_movies_are_those_of_numpy_ties_included(scores: np.ndarray, depth: int) -> None:
+    best = best_movies(torch.from_numpy(scores), depth)
+    assert best.dtype is torch.int32
+    assert best.tolist() == top(scores, depth).tolist()
 
 
 def test_kept_vectors_need_no_encoder(examples: DialogueExamples) -> None:
