@@ -16,7 +16,9 @@ def main() -> None:
     shown = tables.models(table, ("all ndcg@10", "new ndcg@10", "all recall@10")).text()
     gained = tables.gains(gains.gains(table, assembly.HEADLINE)).text()
     against = tables.against_published(table, content.published_column).text()
+    steps = tables.ladder(assembly.ladder(collected.ladder)).text()
     with artifacts.atomic_folder(artifacts.REPORT) as folder:
+        artifacts.write_text(folder / "ladder.txt", steps + "\n")
         artifacts.write_text(folder / "models.csv", tables.csv(table))
         artifacts.write_text(folder / "models.txt", shown + "\n")
         artifacts.write_text(folder / "gains.txt", gained + "\n")
@@ -26,7 +28,7 @@ def main() -> None:
             with artifacts.atomic_file(folder / f"{picture.name}.png") as partial:
                 partial.write_bytes(picture.png())
     artifacts.write_json(artifacts.SUMMARY, assembly.summary(table))
-    print(f"\n{shown}\n\n{gained}\n\n{against}")
+    print(f"\n{steps}\n\n{shown}\n\n{gained}\n\n{against}")
 
 
 if __name__ == "__main__":

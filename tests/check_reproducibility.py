@@ -21,6 +21,7 @@ SMALL = [
     "sample.train_dialogues=240",
     "sample.test_dialogues=60",
     "training.epochs=2",
+    "ladder.epochs=2",
 ]
 WEIGHTED = {
     "train@weighted-baseline",

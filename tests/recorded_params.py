@@ -18,12 +18,10 @@ class Recording:
     def __init__(self) -> None:
         self.read: set[str] = set()
         self._places: dict[int, tuple[Section, str]] = {}
-        self._by_type: dict[type, str] = {}
 
     def place(self, section: Section, path: str) -> None:
         """Remember where a section stands; kept alive, so that no other gets its identity."""
         self._places[id(section)] = section, path
-        self._by_type[type(section)] = path
         for name, value in section.__dict__.items():
             inner = f"{path}.{name}".lstrip(".")
             if isinstance(value, Section):
@@ -36,11 +34,16 @@ class Recording:
         """A field was read; one that is a section itself counts when one of its own is read."""
         value = section.__dict__[name]
         known = self._places.get(id(section))
-        # a copy with changed fields stands where the original stood
-        path = known[1] if known else self._by_type.get(type(section))
-        if path is None or isinstance(value, Section | dict):
+        # one that a stage has made itself is no parameter
+        if known is None or isinstance(value, Section | dict):
             return
-        self.read.add(f"{path}.{name}")
+        self.read.add(f"{known[1]}.{name}")
+
+    def note_copy(self, original: BaseModel, copy: BaseModel) -> None:
+        """A copy with changed fields stands where the original stands."""
+        known = self._places.get(id(original))
+        if known is not None and isinstance(copy, Section):
+            self._places[id(copy)] = copy, known[1]
 
     def note_all(self, model: BaseModel, excluded: set[str]) -> None:
         """All fields were read at once; of models that hold sections, the sections' fields."""
@@ -62,6 +65,7 @@ def recorded(stage: ModuleType) -> Iterator[Recording]:
     recording = Recording()
     plain_read = Section.__getattribute__
     plain_dump: Callable[..., dict[str, Any]] = BaseModel.model_dump
+    plain_copy: Callable[..., BaseModel] = BaseModel.model_copy
 
     def load() -> parameters.Params:
         loaded = parameters.load_params()
@@ -78,8 +82,14 @@ def recorded(stage: ModuleType) -> Iterator[Recording]:
         recording.note_all(model, set(excluded))
         return plain_dump(model, **options)
 
+    def copied(model: BaseModel, **options: Any) -> BaseModel:
+        made = plain_copy(model, **options)
+        recording.note_copy(model, made)
+        return made
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stage, "load_params", load)
         patch.setattr(Section, "__getattribute__", read)
         patch.setattr(BaseModel, "model_dump", dump)
+        patch.setattr(BaseModel, "model_copy", copied)
         yield recording

@@ -157,6 +157,7 @@ TINY: dict[str, Any] = {
     "tags": {"max_tokens": 16},
     "model": {"hidden_size": 8, "mentions": {"embedding_size": 8, "hidden_size": 4}},
     "training": {"trainable_layers": 1, "head_learning_rate": 0.01, "epochs": 1},
+    "ladder": {"epochs": 1},
     "compute": {"device": "cpu", "threads": 1},
 }
 

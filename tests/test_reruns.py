@@ -31,8 +31,10 @@ WITH_TAGS = [name for name in EIGHT if name.endswith("multitask")]
 FROM_EXAMPLES = ["fit_baselines", *EIGHT, "compare"]
 FROM_DIALOGUES = ["tokenize_dialogues", *FROM_EXAMPLES]
 FROM_MOVIE_MAP = ["build_movie_map", "tokenize_tags", *FROM_DIALOGUES]
-FROM_ENCODER = ["download_encoder", "tokenize_tags", *FROM_DIALOGUES]
-EVERYTHING = ["download_redial", "download_movielens", "download_encoder", *FROM_MOVIE_MAP]
+FROM_ENCODER = ["download_encoder", "tokenize_tags", *FROM_DIALOGUES, "climb_ladder"]
+LADDER = ["climb_ladder", "compare"]
+DOWNLOADS = ["download_redial", "download_movielens", "download_encoder"]
+EVERYTHING = [*DOWNLOADS, *FROM_MOVIE_MAP, *LADDER]
 
 STUB = """\
 import hashlib
@@ -251,11 +253,16 @@ def test_what_a_killed_stage_left_reruns_nothing(finished: Project) -> None:
         ("evaluation.batch", 32, [*EIGHT, "compare"]),
         ("evaluation.readings", ["before"], FROM_EXAMPLES),
         ("model.pooling", "cls", FROM_EXAMPLES),
-        ("compute.threads", 1, FROM_EXAMPLES),
+        ("compute.threads", 1, [*FROM_EXAMPLES, "climb_ladder"]),
+        ("ladder.epochs", 3, LADDER),
         ("movie_map.join", "id", FROM_MOVIE_MAP),
         ("encoder.source", "package", FROM_ENCODER),
-        ("redial.source", "zip", ["download_redial", *FROM_MOVIE_MAP]),
-        ("movielens.zip.sha256", None, ["download_movielens", *FROM_MOVIE_MAP]),
+        ("redial.source", "zip", ["download_redial", *FROM_MOVIE_MAP, "climb_ladder"]),
+        (
+            "movielens.zip.sha256",
+            None,
+            ["download_movielens", *FROM_MOVIE_MAP, "climb_ladder"],
+        ),
     ],
 )
 def test_a_parameter_would_rerun_its_share(
@@ -270,13 +277,18 @@ def test_a_parameter_would_rerun_its_share(
     ("path", "rerun"),
     [
         ("stages/train.py", [*EIGHT, "compare"]),
-        ("stages/recommender/tags.py", ["tokenize_tags", *WITH_TAGS, "compare"]),
-        ("stages/recommender/evaluation/intervals.py", ["compare"]),
-        ("stages/recommender/evaluation/metrics.py", FROM_EXAMPLES),
-        ("stages/recommender/modeling/losses.py", [*EIGHT, "compare"]),
-        ("stages/recommender/dialogues/roles.py", FROM_DIALOGUES),
-        ("stages/recommender/movies/titles.py", FROM_MOVIE_MAP),
-        ("stages/recommender/corpora/redial.py", ["download_redial", *FROM_MOVIE_MAP]),
+        ("stages/recommender/ladder/rungs.py", LADDER),
+        ("stages/recommender/tags.py", ["tokenize_tags", *WITH_TAGS, *LADDER]),
+        ("stages/recommender/evaluation/errors.py", ["compare"]),
+        ("stages/recommender/evaluation/intervals.py", LADDER),
+        ("stages/recommender/evaluation/metrics.py", [*FROM_EXAMPLES, "climb_ladder"]),
+        ("stages/recommender/modeling/losses.py", [*EIGHT, *LADDER]),
+        ("stages/recommender/dialogues/roles.py", [*FROM_DIALOGUES, "climb_ladder"]),
+        ("stages/recommender/movies/titles.py", [*FROM_MOVIE_MAP, "climb_ladder"]),
+        (
+            "stages/recommender/corpora/redial.py",
+            ["download_redial", *FROM_MOVIE_MAP, "climb_ladder"],
+        ),
         ("stages/recommender/artifacts.py", EVERYTHING),
         ("stages/recommender/presets.py", []),
     ],

@@ -24,6 +24,7 @@ ENCODER = Path("data/encoder")
 MOVIELENS_TAGS = MOVIELENS / "tags.parquet"
 MOVIES = Path("data/movies.parquet")
 COVERAGE = Path("metrics/coverage.json")
+LADDER = Path("metrics/ladder.json")
 EXAMPLES = Path("data/examples")
 FIGURES = EXAMPLES / "figures.json"
 TAGS = Path("data/tags")

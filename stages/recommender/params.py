@@ -203,6 +203,15 @@ class Evaluation(Section):
         return self
 
 
+class Ladder(Section):
+    """The trainings from the notebook to the repaired pipeline, one repair at a time."""
+
+    epochs: Count
+    seed: Seed
+    repeats: Count
+    """How often each rung is trained, with seeds seed, seed + 1, ..."""
+
+
 class Compute(Section):
     """The machine."""
 
@@ -236,6 +245,7 @@ class Params(Section):
     loss: Loss
     training: Training
     evaluation: Evaluation
+    ladder: Ladder
     compute: Compute
     models: Annotated[dict[str, ModelEntry], Field(min_length=1)]
 

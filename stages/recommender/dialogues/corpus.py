@@ -1,6 +1,6 @@
 """All examples of a corpus, for every reading and split."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,11 @@ from stages.recommender.tokens import load_tokenizer
 
 
 def tokenize_corpus(
-    raw: Mapping[str, pa.Table], movies: pa.Table, encoder: Path, params: Dialogues
+    raw: Mapping[str, pa.Table],
+    movies: pa.Table,
+    encoder: Path,
+    params: Dialogues,
+    readings: Collection[str] = tuple(READINGS),
 ) -> tuple[dict[tuple[str, str], pa.Table], dict[str, Any]]:
     """Make every example.
 
@@ -29,6 +33,7 @@ def tokenize_corpus(
         movies: The catalogue, of ``artifacts.MOVIE_SCHEMA``.
         encoder: Folder with the encoder's files.
         params: How dialogues become examples.
+        readings: Which of :data:`READINGS` to make, ``whole`` among them.
 
     Returns:
         A table of ``artifacts.EXAMPLE_SCHEMA`` by (reading, split), and the corpus's figures.
@@ -50,7 +55,8 @@ def tokenize_corpus(
     official_split = dict(zip(conversations, official, strict=True))
 
     tables: dict[tuple[str, str], pa.Table] = {}
-    for name, reading in READINGS.items():
+    for name in readings:
+        reading = READINGS[name]
         requests = {
             part: [
                 request

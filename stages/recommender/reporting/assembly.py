@@ -16,14 +16,17 @@ from stages.recommender.reporting import results
 from stages.recommender.reporting.collected import Collected, Entry
 from stages.recommender.reporting.content import (
     Breakdown,
+    Change,
     Coverage,
     Dialogue,
     ErrorAnalysis,
     Group,
+    Ladder,
     Matched,
     PairedTest,
     RankedMovie,
     Report,
+    Rung,
 )
 from stages.recommender.reporting.published import TurnRecall, TurnSystem
 from stages.recommender.reporting.results import Score, column
@@ -93,12 +96,33 @@ def report(collected: Collected, table: pd.DataFrame, params: Params) -> Report:
         evaluation_split="test" if params.dialogues.protocol == "notebook" else "validation",
         published_column=_paper_column(table),
         turn_systems=tuple(_turn_systems(collected)),
+        ladder=ladder(collected.ladder),
         coverage=_coverage(collected.coverage),
         errors=_errors(collected, best_on_validation(collected)),
         figures=dict(_flat(collected.figures)),
         parameters=dict(_flat(params.model_dump(exclude={"models"}))),
         command="dvc repro",
     )
+
+
+def ladder(found: Mapping[str, Any]) -> Ladder:
+    """The ladder that ``stages.climb_ladder`` wrote."""
+    rungs = tuple(
+        Rung(
+            rung["name"],
+            _scores(rung["scores"]),
+            rung["note"],
+            _scores(rung["popular"]),
+            {
+                name: Change(Score(each["value"], each["low"], each["high"]), each["p_value"])
+                for name, each in rung["changes"].items()
+            },
+        )
+        for rung in found["rungs"]
+    )
+    seeds = "one seed" if found["repeats"] == 1 else f"{found['repeats']} seeds"
+    trainings = f"{found['epochs']} epochs, {seeds}"
+    return Ladder(tuple(rungs[0].scores), rungs, found["variant"], trainings)
 
 
 def best_on_validation(collected: Collected) -> str:
@@ -220,6 +244,10 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, st
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value if isinstance(value, str) else json.dumps(value)
+
+
+def _scores(found: Mapping[str, Mapping[str, float]]) -> dict[str, Score]:
+    return {name: Score(each["value"], each["low"], each["high"]) for name, each in found.items()}
 
 
 def _score(interval: Interval) -> Score:

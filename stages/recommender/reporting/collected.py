@@ -55,6 +55,7 @@ class Collected:
         test: The test examples, ``whole`` reading.
         figures: Of the corpus.
         coverage: Of the movie map.
+        ladder: As ``stages.climb_ladder`` writes it.
     """
 
     entries: Mapping[str, Entry]
@@ -63,6 +64,7 @@ class Collected:
     test: pa.Table
     figures: Mapping[str, Any]
     coverage: Mapping[str, Any]
+    ladder: Mapping[str, Any]
 
 
 def collect(params: Params) -> Collected:
@@ -90,7 +92,8 @@ def collect(params: Params) -> Collected:
     }
     figures = artifacts.read_json(artifacts.FIGURES, "tokenize_dialogues")
     coverage = artifacts.read_json(artifacts.COVERAGE, "build_movie_map")
-    return Collected(entries, movies, train, test, figures, coverage)
+    ladder = artifacts.read_json(artifacts.LADDER, "climb_ladder")
+    return Collected(entries, movies, train, test, figures, coverage, ladder)
 
 
 def _entry(

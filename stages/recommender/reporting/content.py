@@ -13,6 +13,19 @@ from stages.recommender.reporting.results import Score
 
 
 @dataclass(frozen=True)
+class Change:
+    """A score less that of the rung before, on the same examples.
+
+    Attributes:
+        difference: The change with its 95% interval.
+        p_value: Of a paired test, corrected for the number of changes tested.
+    """
+
+    difference: Score
+    p_value: float
+
+
+@dataclass(frozen=True)
 class Rung:
     """One step of the ladder from the notebook to the repaired pipeline.
 
@@ -20,11 +33,15 @@ class Rung:
         name: What this step repairs, in a few words.
         scores: Its scores by column, such as ``all ndcg@10``.
         note: One sentence on what was wrong before it.
+        popular: What recommending the most popular movies scores on the same examples, by column.
+        changes: From the rung before, by column; none where that one was scored on other examples.
     """
 
     name: str
     scores: Mapping[str, Score]
     note: str = ""
+    popular: Mapping[str, Score] = field(default_factory=dict)
+    changes: Mapping[str, Change] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -35,11 +52,13 @@ class Ladder:
         score_columns: The scores to show, such as ``all ndcg@10`` and ``new ndcg@10``.
         rungs: From the notebook as published to the last repair.
         variant: The model that was trained at every rung.
+        trainings: How it was trained there: ``20 epochs, 3 seeds``.
     """
 
     score_columns: tuple[str, ...]
     rungs: tuple[Rung, ...]
     variant: str
+    trainings: str = ""
 
 
 @dataclass(frozen=True)

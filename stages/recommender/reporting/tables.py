@@ -8,7 +8,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from stages.recommender.reporting import published, results
-from stages.recommender.reporting.content import Coverage, Ladder, PairedTest
+from stages.recommender.reporting.content import Change, Coverage, Ladder, PairedTest
 from stages.recommender.reporting.gains import Gain
 from stages.recommender.reporting.published import TurnRecall, TurnSystem
 from stages.recommender.reporting.results import Score
@@ -166,7 +166,7 @@ def turn_systems(own: Sequence[TurnSystem]) -> Table:
 
 
 def ladder(steps: Ladder) -> Table:
-    """A row a rung: its scores with their intervals.
+    """A row a rung: its scores with their intervals, popularity's, and the tested change.
 
     Args:
         steps: The ladder.
@@ -175,6 +175,15 @@ def ladder(steps: Ladder) -> Table:
     for score_column in steps.score_columns:
         scores = [rung.scores.get(score_column) for rung in steps.rungs]
         columns += _with_interval(results.heading(score_column), scores, best=False)
+        popular = [rung.popular.get(score_column) for rung in steps.rungs]
+        if any(popular):
+            values = [None if score is None else score.value for score in popular]
+            columns.append(Column("popular", _texts(values)))
+        changes = [rung.changes.get(score_column) for rung in steps.rungs]
+        if any(changes):
+            columns.append(Column("change", tuple(_change(each) for each in changes)))
+            p_values = tuple(_NONE if each is None else p_value(each.p_value) for each in changes)
+            columns.append(Column("corrected p", p_values))
     return Table(tuple(columns))
 
 
@@ -224,6 +233,10 @@ def interval(score: Score, form: str = ".4f") -> str:
 def p_value(value: float) -> str:
     """A p value with as many digits as it bears."""
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _change(change: Change | None) -> str:
+    return _NONE if change is None else f"{change.difference.value:+.4f}"
 
 
 def _with_interval(

@@ -1,6 +1,8 @@
 """Whether the encoder can read the examples, which may have been made for another one."""
 
+import sys
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +23,7 @@ def check_limits(encoder: Path, examples: pa.Table, file: Path, section: str) ->
     Raises:
         UserError: A text is longer than the encoder reads, or has a token that it does not know.
     """
-    config = read_json(encoder / "config.json", "download_encoder")
+    config = _config(encoder)
     texts = examples["input_ids"]
     longest = pc.max(pc.list_value_length(texts)).as_py() or 0
     largest = pc.max(pc.list_flatten(texts)).as_py() or 0
@@ -36,3 +38,18 @@ def check_limits(encoder: Path, examples: pa.Table, file: Path, section: str) ->
             f"{file} has the token {largest}, but the encoder in {encoder} knows {tokens}; "
             f"make it for this encoder with: dvc repro -f -s tokenize_{section}"
         )
+
+
+def most_tokens(encoder: Path) -> int:
+    """The most tokens of a text that an encoder reads, by its ``config.json``.
+
+    Raises:
+        UserError: The file is missing or damaged.
+    """
+    positions: int | None = _config(encoder).get("max_position_embeddings")
+    return sys.maxsize if positions is None else positions
+
+
+def _config(encoder: Path) -> dict[str, Any]:
+    config: dict[str, Any] = read_json(encoder / "config.json", "download_encoder")
+    return config

@@ -102,8 +102,20 @@ def test_paired_tests_and_coverage() -> None:
 
 
 def test_the_ladder() -> None:
-    rows = tables.ladder(made_up_report.ladder()).rows
-    assert rows[1] == ("+ roles", "0.0500", "[0.0400, 0.0600]", "0.0400", "[0.0300, 0.0500]")
+    table = tables.ladder(made_up_report.ladder())
+    headings = [column.heading for column in table.columns]
+    tested = ["change", "corrected p"]
+    assert headings == [
+        "rung",
+        *["nDCG@10 (all)", "95% interval", "popular", *tested],
+        *["nDCG@10 (new)", "95% interval", *tested],
+    ]
+    assert table.rows[1] == (
+        "+ roles",
+        *["0.0500", "[0.0400, 0.0600]", "0.0300", "+0.0060", "0.032"],
+        *["0.0400", "[0.0300, 0.0500]", "-0.0010", "1.000"],
+    )
+    assert table.rows[2][4:6] == ("-", "-")
 
 
 def test_markdown_escapes_what_would_end_a_cell() -> None:

@@ -7,10 +7,13 @@ from stages.recommender.reporting.content import Ladder
 from stages.recommender.reporting.plots import dots
 from stages.recommender.reporting.plots.dots import Dot, Row
 from stages.recommender.reporting.plots.style import LIGHT, WIDE, Look
+from stages.recommender.reporting.results import Score
 
 
 def ladder(steps: Ladder, look: Look = WIDE) -> Figure:
-    """The rungs from top to bottom, a panel a score, each with its change from the one before.
+    """The rungs from top to bottom, a panel a score, each with its change where that is known.
+
+    A diamond is what recommending the most popular movies scores on the same examples.
 
     Args:
         steps: The ladder, at least one rung.
@@ -23,18 +26,22 @@ def ladder(steps: Ladder, look: Look = WIDE) -> Figure:
 
 def _rows(steps: Ladder, score_column: str) -> list[Row]:
     rows = []
-    before: float | None = None
     for rung in steps.rungs:
-        score = rung.scores.get(score_column)
-        if score is None:
-            rows.append(Row(rung.name))
-            continue
-        change = "" if before is None else f"  {signed(score.value - before)}"
-        rows.append(Row(rung.name, (Dot(score, LIGHT.series[0]),), f"{score.value:.3f}{change}"))
-        before = score.value
+        dots_of_row, note = [], ""
+        if score_column in rung.scores:
+            score = rung.scores[score_column]
+            dots_of_row.append(Dot(score, LIGHT.series[0]))
+            note = f"{score.value:.3f}"
+        if score_column in rung.changes:
+            note += f"  {signed(rung.changes[score_column].difference.value)}"
+        if score_column in rung.popular:
+            popular = Score(rung.popular[score_column].value)
+            dots_of_row.append(Dot(popular, marker="D", filled=False))
+        rows.append(Row(rung.name, tuple(dots_of_row), note))
     return rows
 
 
 def signed(change: float) -> str:
     """A change of a score with its sign, a real minus: ``+0.012``, ``−0.001``."""
-    return f"{change:+.3f}".replace("-", "\N{MINUS SIGN}")
+    # adding 0 leaves no minus before a change that rounds to none
+    return f"{round(change, 3) + 0:+.3f}".replace("-", "\N{MINUS SIGN}")

@@ -70,8 +70,12 @@ def test_a_further_variant_has_only_our_rows() -> None:
 @pytest.mark.parametrize("look", [WIDE, NARROW])
 def test_rungs_tell_their_change(look: Look) -> None:
     every, new = ladder.ladder(made_up_report.ladder(), look).axes
-    assert values(every) == [0.044, 0.05, 0.1]
+    # the rung's own score, then popularity's
+    assert values(every) == [0.044, 0.03, 0.05, 0.03, 0.1, 0.03]
+    assert values(new) == [0.041, 0.04, 0.09]
     assert "0.050  +0.006" in texts(every)
+    # scored on other examples than the rung before
+    assert "0.100" in texts(every)
     assert "0.040  \N{MINUS SIGN}0.001" in texts(new)
 
 

@@ -1,0 +1,1 @@
+"""From the notebook to the repaired pipeline, one defect at a time."""
