@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from stages.recommender import artifacts
 from stages.recommender.dialogues import splits
 from stages.recommender.dialogues.corpus import tokenize_corpus
 from stages.recommender.ladder.rungs import Setup
@@ -49,7 +50,14 @@ class Corpus:
             UserError: A split has no example, or there are too few tags.
         """
         movies = self._movies_of(setup)
-        return Inputs(self._examples_of(setup, movies), self._tags_of(setup), movies, self._encoder)
+        return Inputs(
+            examples=self._examples_of(setup, movies),
+            tags=self._tags_of(setup),
+            movies=movies,
+            # read only where a model's folder is written, which no rung does
+            known_for=artifacts.KNOWN_FOR_SCHEMA.empty_table(),
+            encoder=self._encoder,
+        )
 
     def _movies_of(self, setup: Setup) -> pa.Table:
         if setup.join not in self._movies:
