@@ -1,49 +1,17 @@
 """The page in a real browser: Debian's Chromium, driven by its own chromedriver."""
 
-import json
-import shutil
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
-
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-    # whatever wants out goes to a port where nobody listens
-    "--proxy-server=127.0.0.1:9",
-    "--proxy-bypass-list=<-loopback>",
-)
-DESKTOP, PHONE = 1280, 390
-
-Browser = webdriver.Chrome
+from headless import DESKTOP, PHONE, Browser, ask, logged, missing, requested, show, started
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = next((found for name in _BROWSERS if (found := shutil.which(name))), None)
-    driver = shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        missing = "Chromium" if chromium is None else "chromedriver"
-        pytest.skip(f"{missing} is not installed (Debian: chromium and chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in _FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    with webdriver.Chrome(options=options, service=Service(driver)) as started:
-        yield started
+    if lacking := missing():
+        pytest.skip(lacking)
+    with started() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -51,30 +19,6 @@ def address(page: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_text(page, encoding="utf-8")
     return path.as_uri()
-
-
-def show(browser: Browser, address: str, width: int, theme: str) -> None:
-    """Open the page in a window of a width, under a colour scheme."""
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == PHONE},
-    )
-    browser.execute_cdp_cmd(
-        "Emulation.setEmulatedMedia",
-        {"features": [{"name": "prefers-color-scheme", "value": theme}]},
-    )
-    browser.get(address)
-
-
-def logged(browser: Browser, kind: str) -> list[dict[str, Any]]:
-    """What was logged since the last call, as ``browser`` or ``performance``."""
-    found: list[dict[str, Any]] = browser.get_log(kind)  # type: ignore[no-untyped-call]
-    return found
-
-
-def ask(browser: Browser, expression: str) -> Any:
-    """The value of an expression in the page."""
-    return browser.execute_script(f"return {expression}")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -158,11 +102,6 @@ def test_no_text_runs_as_code_and_nothing_is_fetched(browser: Browser, address: 
     logged(browser, "performance")
     show(browser, address, DESKTOP, "light")
     assert ask(browser, "document.scripts.length") == 0
-    messages = [json.loads(entry["message"])["message"] for entry in logged(browser, "performance")]
-    fetched = [
-        message["params"]["request"]["url"]
-        for message in messages
-        if message["method"] == "Network.requestWillBeSent"
-    ]
+    fetched = requested(browser)
     assert fetched
     assert [url for url in fetched if not url.startswith(("file:", "data:"))] == []

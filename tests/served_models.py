@@ -1,0 +1,92 @@
+"""Untrained models whose movies have real titles, one of them written by an attacker; served."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import small_project
+import torch
+import uvicorn
+
+from stages.recommender import artifacts
+from stages.recommender.modeling.encoder import SentenceEncoder
+from stages.recommender.modeling.model_folder import ModelConfig, save_model
+from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender
+from stages.recommender.params import Mentions, Model
+from stages.recommender.serving import web
+
+HOSTILE = "<img src=x onerror=window.hacked=1>${window.hacked=2}{{7}}`"
+TITLES = ("The Babadook", "Alien", "Toy Story", "Finding Nemo", HOSTILE)
+WIDTHS = Model(
+    pooling="mean",
+    hidden_size=12,
+    dropout=0.0,
+    mentions=Mentions(max=4, embedding_size=6, hidden_size=5, reads_padding=False),
+)
+SCORES = {"weighted-rnn": 0.1, "original-baseline": 0.05}
+"""nDCG@10 of each model; they are in this order."""
+
+
+def write_models(root: Path, encoder_files: Path) -> Path:
+    """Two models with metrics; the folder of models."""
+    catalogue = small_project.movies(len(TITLES) + 8)
+    titles = [*TITLES, *catalogue["title"].to_pylist()[len(TITLES) :]]
+    catalogue = catalogue.set_column(
+        catalogue.column_names.index("title"), "title", pa.array(titles, pa.string())
+    )
+    rows = small_project.requests().num_rows
+    requests = pa.table(
+        {
+            "text": pa.array([f"<b>scary</b> request {row}" for row in range(rows)]),
+            "mentions": pa.array([[]] * rows, pa.list_(pa.int32())),
+            "labels": pa.array([[row % len(titles)] for row in range(rows)], pa.list_(pa.int32())),
+            "vector": small_project.requests()["vector"],
+        }
+    )
+    for name, score in SCORES.items():
+        torch.manual_seed(len(name))
+        trainer, _, variant = name.partition("-")
+        encoder = SentenceEncoder(encoder_files, "mean", trainable_layers="none")
+        config = ModelConfig(
+            trainer=trainer,
+            variant=variant,
+            movies=len(titles),
+            model=WIDTHS,
+            text_form="masked",
+            max_tokens=64,
+        )
+        save_model(
+            root / "models" / name,
+            config,
+            OneShotRecommender(VARIANTS[variant], encoder.width, len(titles), WIDTHS),
+            encoder,
+            encoder_files,
+            catalogue,
+            small_project.known_for(),
+            requests,
+        )
+        test = {reading: {"ndcg@10": score, "recall@10": score} for reading in ("all", "new")}
+        artifacts.write_json(root / "metrics" / f"{name}.json", {"test": test})
+    return root / "models"
+
+
+@contextmanager
+def served(models: Path, requests_per_minute: int = 10_000) -> Iterator[str]:
+    """Page and API in a thread; their address."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        app = web.build(models, requests_per_minute=requests_per_minute)
+        config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
