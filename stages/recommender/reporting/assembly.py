@@ -155,7 +155,22 @@ def comparisons(collected: Collected) -> list[Comparison]:
 
 def _tests(collected: Collected) -> Iterator[PairedTest]:
     for each in comparisons(collected):
-        yield PairedTest(each.first, each.second, _score(each.difference), each.adjusted_p_value)
+        one, other = (collected.entries[name] for name in (each.first, each.second))
+        means, others = _training_means(one), _training_means(other)
+        yield PairedTest(
+            each.first,
+            each.second,
+            _score(each.difference),
+            each.adjusted_p_value,
+            # a baseline has no seed
+            trainings=min(len(e.rankings["all"]) for e in (one, other) if e.parts),
+            apart=min(means) > max(others) or max(means) < min(others),
+        )
+
+
+def _training_means(entry: Entry) -> list[float]:
+    """The mean score of each of its trainings."""
+    return [float(by_example([each], "ndcg", 10).mean()) for each in entry.rankings["all"]]
 
 
 def _paper_column(table: pd.DataFrame) -> str:

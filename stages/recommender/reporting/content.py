@@ -11,6 +11,12 @@ import pandas as pd
 from stages.recommender.reporting.published import TurnSystem
 from stages.recommender.reporting.results import Score
 
+SIGNIFICANCE = 0.05
+"""The corrected p value under which one model may be said to beat another."""
+
+TRAININGS = 3
+"""The least trainings of a model, each with another seed, of which that may be said."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -70,12 +76,25 @@ class PairedTest:
         second: The model that it is compared with.
         difference: The first one's mean score minus the second one's, with its 95% interval.
         p_value: Corrected for the number of comparisons made.
+        trainings: With how many seeds each trained model of the two was trained, the fewer.
+        apart: Whether every training of the one scores higher than every training of the other.
     """
 
     first: str
     second: str
     difference: Score
     p_value: float
+    trainings: int = 1
+    apart: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """What may be said of the first model and the second one."""
+        if self.trainings < TRAININGS:
+            return "too few seeds"
+        if self.p_value >= SIGNIFICANCE or not self.apart:
+            return "not told apart from"
+        return "beats" if self.difference.value > 0 else "is beaten by"
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,32 @@
 """What the results say, in sentences that are computed from them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from stages.recommender.reporting import results
-from stages.recommender.reporting.content import Coverage
+from stages.recommender.reporting.content import TRAININGS, Coverage, PairedTest
 from stages.recommender.reporting.gains import Gain
 from stages.recommender.reporting.results import Score
 
 
-def finding(table: pd.DataFrame, score_column: str, references: Sequence[str] = ()) -> str:
-    """One sentence: the best trained model's score, and on which side of the baselines it lies.
+def finding(
+    table: pd.DataFrame,
+    score_column: str,
+    references: Sequence[str] = (),
+    tests: Sequence[PairedTest] = (),
+) -> str:
+    """One sentence: the chosen model's score, and what it beats or is beaten by.
 
-    A score counts as above or below another one where their 95% intervals do not overlap, which
-    is stricter than a paired test; without intervals, where it is higher or lower.
+    The chosen model is the one that was tested against the baselines, which is chosen on
+    validation; without such tests, the one with the best score. That a model beats another is said
+    only where :attr:`~stages.recommender.reporting.content.PairedTest.verdict` does.
 
     Args:
         table: The table of results.
         score_column: The score, such as ``all ndcg@10``.
         references: The baselines of the table to compare with, in this order.
+        tests: The paired tests on that score.
 
     Returns:
         The sentence; empty where no trained model has the score.
@@ -32,17 +39,42 @@ def finding(table: pd.DataFrame, score_column: str, references: Sequence[str] = 
     ]
     if not trained:
         return ""
-    best = max(trained, key=lambda model: scores[model].value)
-    count = "The only trained model" if len(trained) == 1 else f"The best of {len(trained)} models"
+    against = {
+        test.second: test for test in tests if test.second in references and test.first in trained
+    }
+    if against:
+        [chosen] = {test.first for test in against.values()}
+        count = f"Of {len(trained)} trained models, {chosen}, chosen on validation,"
+    else:
+        chosen = max(trained, key=lambda model: scores[model].value)
+        count = f"Of {len(trained)} trained models, {chosen} scores highest: it"
     reading, metric = results.parts(score_column)
-    name = results.metric_heading(metric)
-    reached = f"{count}, {best}, reaches {name} {_told(scores[best], reading)}"
-    sides = [
-        f"{_side(scores[best], scores[each])} {each} ({scores[each].value:.3f})"
-        for each in references
-        if each in scores
+    reached = f"{count} reaches {results.metric_heading(metric)} {_told(scores[chosen], reading)}"
+    return f"{reached}{_verdicts(scores, references, against)}."
+
+
+def _verdicts(
+    scores: Mapping[str, Score], references: Sequence[str], against: Mapping[str, PairedTest]
+) -> str:
+    if not against:
+        return ""
+    if any(test.trainings < TRAININGS for test in against.values()):
+        return f"; what it beats is not said of fewer than {TRAININGS} trainings of each model"
+    by_verdict: dict[str, list[str]] = {}
+    for each in references:
+        if each in against:
+            named = f"{each} ({scores[each].value:.3f})"
+            by_verdict.setdefault(against[each].verdict, []).append(named)
+    told = [
+        f"{verb} {_listed(by_verdict[verdict])}"
+        for verdict, verb in {
+            "beats": "beats",
+            "is beaten by": "is beaten by",
+            "not told apart from": "is not told apart from",
+        }.items()
+        if verdict in by_verdict
     ]
-    return f"{reached}{': ' if sides else ''}{_listed(sides)}."
+    return f"; it {_listed(told)}"
 
 
 def gain_range(found: Sequence[Gain], score_column: str, names: tuple[str, str]) -> str:
@@ -77,20 +109,6 @@ def _told(score: Score, reading: str) -> str:
         return f"{score.value:.3f} (reading {reading})"
     ends = f"{score.low:.3f} to {score.high:.3f}"
     return f"{score.value:.3f} (95% interval {ends}, reading {reading})"
-
-
-def _side(score: Score, other: Score) -> str:
-    low, high = _ends(score)
-    other_low, other_high = _ends(other)
-    if low > other_high:
-        return "above"
-    return "below" if high < other_low else "not clearly apart from"
-
-
-def _ends(score: Score) -> tuple[float, float]:
-    if score.low is None or score.high is None:
-        return score.value, score.value
-    return score.low, score.high
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -66,7 +66,9 @@ def _tables(report: Report) -> dict[str, Table]:
 def _finding(report: Report) -> str:
     if report.results is None:
         return ""
-    return headline.finding(report.results, report.score_columns[0], report.references)
+    return headline.finding(
+        report.results, report.score_columns[0], report.references, report.tests
+    )
 
 
 def _gained(report: Report) -> str:

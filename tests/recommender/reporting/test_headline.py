@@ -1,47 +1,54 @@
 import made_up_report
-import pandas as pd
 
 from stages.recommender.reporting import headline
-from stages.recommender.reporting.content import Coverage, Matched
+from stages.recommender.reporting.content import Coverage, Matched, PairedTest
 from stages.recommender.reporting.gains import Gain
 from stages.recommender.reporting.results import Score
 
+BEST, REFERENCES = made_up_report.BEST, ("popular", "mentions-then-popular", "absent")
 
-def test_the_finding_says_on_which_side_of_the_baselines_the_best_model_lies() -> None:
-    table = made_up_report.results()
-    references = ("popular", "mentions-then-popular", "absent")
-    assert headline.finding(table, "all ndcg@10", references) == (
-        "The best of 4 models, weighted-rnn-multitask, reaches nDCG@10 0.120 (95% interval 0.110 "
-        "to 0.140, reading all): above popular (0.050) and below mentions-then-popular (0.210)."
+
+def paired(against: str, difference: float, p_value: float, trainings: int = 3) -> PairedTest:
+    return PairedTest(BEST, against, Score(difference), p_value, trainings, apart=True)
+
+
+def found(*tests: PairedTest) -> str:
+    return headline.finding(made_up_report.results(), "all ndcg@10", REFERENCES, tests)
+
+
+REACHED = (
+    "Of 4 trained models, weighted-rnn-multitask, chosen on validation, reaches nDCG@10 0.120 "
+    "(95% interval 0.110 to 0.140, reading all); "
+)
+
+
+def test_the_finding_says_what_paired_tests_over_seeds_show() -> None:
+    tests = paired("popular", 0.07, 0.001), paired("mentions-then-popular", -0.09, 0.001)
+    assert found(*tests) == (
+        f"{REACHED}it beats popular (0.050) and is beaten by mentions-then-popular (0.210)."
     )
 
 
-def test_overlapping_intervals_are_not_a_difference() -> None:
-    # popular's interval, 0.04 to 0.07, meets the only model's, 0.06 to 0.09
-    table = pd.DataFrame(
-        [
-            made_up_report.results().iloc[0].to_dict(),
-            {
-                "model": "weighted-rnn",
-                "trainer": "weighted",
-                "variant": "rnn",
-                "all ndcg@10": 0.07,
-                "all ndcg@10 low": 0.06,
-                "all ndcg@10 high": 0.09,
-            },
-        ]
+def test_what_no_test_shows_is_not_said() -> None:
+    told = f"{REACHED}it is not told apart from popular (0.050)."
+    assert found(paired("popular", 0.07, 0.05)) == told
+    # one seed's training is on the other side
+    assert found(PairedTest(BEST, "popular", Score(0.07), 0.001, 3, apart=False)) == told
+
+
+def test_with_fewer_than_three_seeds_nothing_is_claimed() -> None:
+    assert found(paired("popular", 0.07, 0.001, trainings=2)) == (
+        f"{REACHED}what it beats is not said of fewer than 3 trainings of each model."
     )
-    told = headline.finding(table, "all ndcg@10", ["popular"])
-    assert told.startswith("The only trained model, weighted-rnn, reaches nDCG@10 0.070")
-    assert told.endswith(": not clearly apart from popular (0.050).")
 
 
-def test_without_intervals_the_values_decide() -> None:
+def test_without_tests_there_is_only_a_score() -> None:
+    assert found() == (
+        "Of 4 trained models, weighted-rnn-multitask scores highest: it reaches nDCG@10 0.120 "
+        "(95% interval 0.110 to 0.140, reading all)."
+    )
     table = made_up_report.results()[["model", "trainer", "variant", "all ndcg@10"]]
-    assert headline.finding(table, "all ndcg@10", ["popular"]) == (
-        "The best of 4 models, weighted-rnn-multitask, reaches nDCG@10 0.120 (reading all): "
-        "above popular (0.050)."
-    )
+    assert headline.finding(table, "all ndcg@10").endswith("nDCG@10 0.120 (reading all).")
 
 
 def test_without_a_trained_model_there_is_no_finding() -> None:

@@ -109,7 +109,7 @@ def test_nothing_is_loaded(page: str, parsed: _Page) -> None:
 
 def test_what_is_found_is_said_first(parsed: _Page) -> None:
     text = parsed.text
-    finding = "The best of 4 models, weighted-rnn-multitask, reaches nDCG@10 0.120"
+    finding = "Of 4 trained models, weighted-rnn-multitask scores highest: it reaches nDCG@10 0.120"
     assert text.index(finding) < text.index("From the notebook as it was published")
 
 

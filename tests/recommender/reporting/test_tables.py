@@ -87,6 +87,7 @@ def test_paired_tests_and_coverage() -> None:
     assert tables.paired_tests(report.tests).rows == [
         (
             "weighted-rnn-multitask",
+            "too few seeds",
             "weighted-baseline",
             "+0.0200",
             "[-0.0010, +0.0400]",
