@@ -25,6 +25,11 @@ $(VENV)/.installed: requirements.lock
 run: $(VENV)/.installed
 	$(BIN)/python -m stages.recommender.workspace $(CORPUS) $(addprefix --preset ,$(PRESETS)) $(addprefix --set ,$(SET)) $(addprefix --jobs ,$(JOBS))
 
+# a finished run's tables and pictures to docs/results, and README's tables from there:
+# make results CORPUS=redial NAME=redial-frozen
+results: $(VENV)/.installed
+	$(BIN)/python docs/publish_results.py $(CORPUS) $(NAME)
+
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest
 

@@ -1,0 +1,55 @@
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SPEC = importlib.util.spec_from_file_location("publish", ROOT / "docs" / "publish_results.py")
+assert SPEC is not None
+assert SPEC.loader is not None
+publish = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(publish)
+
+RUN = {
+    "metrics/report/models.txt": "new table\n",
+    "metrics/report/ladder.png": "picture",
+    "metrics/report/report.html": "page",
+    "metrics/summary.json": "{}",
+    "metrics/coverage.json": "{}",
+    "metrics/ladder.json": "{}",
+    "data/examples/figures.json": "{}",
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, content in RUN.items():
+        path = tmp_path / "runs" / "redial" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    old = "before\n<!-- docs/results/frozen/models.txt -->\n```\nold\ntable\n```\nafter\n"
+    (tmp_path / "README.md").write_text(old)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["publish_results.py", "redial", "frozen"])
+    return tmp_path
+
+
+def test_results_are_copied_and_quoted(project: Path) -> None:
+    publish.main()
+    copied = {path.name for path in Path("docs/results/frozen").iterdir()}
+    assert copied == {Path(name).name for name in RUN} - {"report.html"}
+    assert Path("README.md").read_text() == (
+        "before\n<!-- docs/results/frozen/models.txt -->\n```\nnew table\n```\nafter\n"
+    )
+
+
+def test_an_unfinished_run_is_not_published(project: Path) -> None:
+    Path("runs/redial/metrics/ladder.json").unlink()
+    with pytest.raises(SystemExit, match=r"not finished: .*metrics/ladder\.json"):
+        publish.main()
+    assert not Path("docs").exists()
+
+
+def test_the_readme_quotes_its_tables_as_they_are() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert publish.quote_tables(text, ROOT) == text
