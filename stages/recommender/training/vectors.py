@@ -29,6 +29,8 @@ def frozen_vectors(
 ) -> Tensor:
     """Encode texts without gradients, a block at a time; a block that the cache holds is read.
 
+    A text that comes again, as most tags do, is encoded once.
+
     Args:
         encoder: In any mode; used in evaluation mode.
         identity: What tells the encoder from any other; see :func:`encoder_identity`.
@@ -42,6 +44,9 @@ def frozen_vectors(
         (texts, width) float32, on the CPU
     """
     encoder.eval()
+    first, number = _distinct(tokens)
+    if len(first) < len(tokens):
+        tokens = tokens.take(first)
     blocks: list[Tensor] = []
     starts = range(0, len(tokens), BLOCK)
     for start in tqdm(starts, desc=title, unit="block", disable=len(starts) < 2, leave=False):
@@ -57,7 +62,29 @@ def frozen_vectors(
                 with atomic_file(path) as partial:
                     save_file({"vectors": vectors.contiguous()}, partial)
         blocks.append(vectors)
-    return torch.cat(blocks) if blocks else torch.empty(0, encoder.width)
+    if not blocks:
+        return torch.empty(0, encoder.width)
+    distinct = torch.cat(blocks)
+    return distinct if len(distinct) == len(number) else distinct[number]
+
+
+def _distinct(tokens: Ragged) -> tuple[Tensor, Tensor]:
+    """Which texts differ.
+
+    Returns:
+        The row of each distinct text, where it first comes, (distinct,), and for each text the
+        number of its like among them, (texts,).
+    """
+    first: list[int] = []
+    numbers: dict[bytes, int] = {}
+    number_of_row = []
+    values, ends = tokens.values.numpy(), torch.cumsum(tokens.lengths, 0).tolist()
+    for row, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
+        number = numbers.setdefault(values[start:end].tobytes(), len(first))
+        if number == len(first):
+            first.append(row)
+        number_of_row.append(number)
+    return torch.tensor(first, dtype=torch.int64), torch.tensor(number_of_row, dtype=torch.int64)
 
 
 def encoder_identity(folder: Path) -> str:

@@ -185,3 +185,10 @@ def test_an_encoder_is_known_by_configuration_and_weights(
     identities = [encoder_identity(folder) for folder in (tiny_encoder, *copies)]
     assert identities[0] == identities[1]
     assert len(set(identities)) == 3
+
+
+def test_a_text_that_comes_again_is_encoded_once(cache: Cache) -> None:
+    rows = torch.tensor([3, 0, 3, 4, 0, 9])
+    vectors = cache.vectors(TOKENS.take(rows))
+    assert cache.encoded == [3, 1]  # texts 3, 0, 4 and 9
+    torch.testing.assert_close(vectors, cache.encoder.eval()(TOKENS)[rows])
