@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PRESETS := $(if $(filter sample,$(CORPUS)),sample) $(PRESET)
 
-.PHONY: run test check reliability lint lock clean
+.PHONY: run test check reliability bench lint lock clean
 .DEFAULT_GOAL := run
 
 # made again when the lock changes; the stamp is written last, so that a broken install is retried
@@ -40,6 +40,14 @@ check: $(VENV)/.installed
 # RELIABILITY.md, from the figures that the scripts left in docs/reliability
 reliability: $(VENV)/.installed
 	$(BIN)/python tests/reliability/assemble.py
+
+# docs/benchmarks, from the real corpus in data/; FINISHED is a workspace where nothing is left to run
+FINISHED ?=
+bench: $(VENV)/.installed
+	$(BIN)/python -m tests.benchmarks.speed
+	$(BIN)/python -m tests.benchmarks.tried
+	$(BIN)/python -m tests.benchmarks.preparation $(if $(FINISHED),--finished $(FINISHED))
+	$(BIN)/python -m tests.benchmarks.growth
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -1,0 +1,197 @@
+"""What was tried to make training and evaluation faster, and what each change gives by itself.
+
+Run as ``python -m tests.benchmarks.tried`` where ``data/`` holds the real corpus. Each line is
+one operation the plain way and the other way, with whether it was kept.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from stages.recommender.evaluation.rankings import top
+from stages.recommender.modeling import encoder as encoder_module
+from stages.recommender.modeling.encoder import SentenceEncoder
+from stages.recommender.modeling.mentions import MentionNetwork
+from stages.recommender.modeling.ragged import Ragged
+from stages.recommender.params import Compute
+from stages.recommender.training.batches import DialogueExamples, batches_of, dialogue_batches
+from stages.recommender.training.determinism import Machine, prepare
+from stages.recommender.training.scoring import best_movies
+from tests.benchmarks import common
+
+Both = tuple[Callable[[], object], Callable[[], object]]
+
+
+def mention_network(machine: Machine) -> Both:
+    """Forward and backward, batch 32: torch's packed GRU; the gradient written out."""
+    network = MentionNetwork(common.movies(), common.MODEL.mentions)
+    dialogues = DialogueExamples.from_table(common.examples("train").slice(0, 32))
+    mentions = dialogues.mentions
+    some = mentions.lengths.nonzero()[:, 0]
+    present = mentions.take(some)
+    lengths = present.lengths.clamp(max=network.most)
+
+    def packed() -> None:
+        network.zero_grad()
+        steps = network.embedding(present.padded(network.padding, int(lengths.max())))
+        network.gru(pack_padded_sequence(steps, lengths, batch_first=True, enforce_sorted=False))[
+            1
+        ].sum().backward()
+
+    def ours() -> None:
+        network.zero_grad()
+        network(mentions).sum().backward()
+
+    return packed, ours
+
+
+def batches(machine: Machine) -> Both:
+    """The 280 batches of an epoch: each taken at its rows; all laid out once."""
+    dialogues = DialogueExamples.from_table(common.examples("train"))
+    rows = dialogue_batches(len(dialogues), 32, 42, 0)
+    return lambda: [dialogues.take(each) for each in rows], lambda: batches_of(dialogues, rows)
+
+
+def seeding(machine: Machine) -> Both:
+    """Seeding dropout before a step: every device there might be; this one."""
+    return lambda: torch.manual_seed(1), lambda: machine.seed(1)
+
+
+def clipping(machine: Machine) -> Both:
+    """Clipping two tables and AdamW: gradients scaled first; scaled by the fused step."""
+    tables = [torch.nn.Parameter(torch.randn(common.movies(), 256)) for _ in range(2)]
+    for table in tables:
+        table.grad = torch.randn_like(table)
+    optimizer = torch.optim.AdamW(tables, fused=True)
+
+    def scaled_first() -> None:
+        optimizer.grad_scale = None  # type: ignore[attr-defined]
+        torch.nn.utils.clip_grad_norm_(tables, 1.0)
+        optimizer.step()
+
+    def scaled_within() -> None:
+        norm = torch.nn.utils.get_total_norm([t.grad for t in tables if t.grad is not None])
+        optimizer.grad_scale = (norm + 1e-6).clamp(min=1.0)  # type: ignore[attr-defined]
+        optimizer.step()
+
+    return scaled_first, scaled_within
+
+
+def ranking(machine: Machine) -> Both:
+    """The best 10 of 64 requests: sorting keys in numpy; choosing them in torch."""
+    logits = torch.randn(64, common.movies())
+    return lambda: top(logits.numpy(), 10), lambda: best_movies(logits, 10)
+
+
+def repeated_texts(machine: Machine) -> Both:
+    """Sentence vectors of 2,048 tags: each text; each distinct text."""
+    encoder = SentenceEncoder(common.DATA / "encoder", "mean", "none").eval()
+    table = pq.read_table(common.DATA / "tags" / "train.parquet").slice(0, 2048)
+    tokens = Ragged.from_column(table["input_ids"])
+    kept = {bytes(str(ids), "ascii"): row for row, ids in enumerate(table["input_ids"].to_pylist())}
+    distinct = tokens.take(torch.tensor(sorted(kept.values())))
+
+    def encode(texts: Ragged) -> Tensor:
+        with torch.inference_mode():
+            vectors: Tensor = encoder(texts)
+        return vectors
+
+    return lambda: encode(tokens), lambda: encode(distinct)
+
+
+def sparse_loss(machine: Machine) -> Both:
+    """Weighted cross-entropy, forward and backward: multi-hot; softplus and the positives."""
+    logits = torch.randn(32, common.movies(), requires_grad=True)
+    labels = DialogueExamples.from_table(common.examples("train").slice(0, 32)).labels
+    targets = torch.zeros(32, common.movies())
+    targets[labels.rows(), labels.values] = 1
+    rows = labels.rows()
+
+    def dense() -> None:
+        logits.grad = None
+        common.OBJECTIVE.dialogue_loss(logits, targets).backward()
+
+    def sparse() -> None:
+        logits.grad = None
+        positive = logits[rows, labels.values]
+        extra = common.POS_WEIGHT * functional.softplus(-positive) - functional.softplus(positive)
+        ((functional.softplus(logits).sum() + extra.sum()) / logits.numel()).backward()
+
+    return dense, sparse
+
+
+def transposed_head(machine: Machine) -> Both:
+    """The last layer's logits of 32 requests: weights by movie; weights transposed."""
+    weight, inputs = torch.randn(common.movies(), 256), torch.randn(32, 256)
+    other = weight.t().contiguous()
+    return lambda: inputs @ weight.t(), lambda: inputs @ other
+
+
+def _chunks(tokens: int) -> Callable[[Machine], Both]:
+    def both(machine: Machine) -> Both:
+        encoder = SentenceEncoder(common.DATA / "encoder", "mean", "none").eval()
+        texts = DialogueExamples.from_table(common.examples("train").slice(0, 256)).tokens
+
+        def encode(most: int) -> None:
+            kept, encoder_module.CHUNK_TOKENS = encoder_module.CHUNK_TOKENS, most
+            with torch.inference_mode():
+                encoder(texts)
+            encoder_module.CHUNK_TOKENS = kept
+
+        return lambda: encode(encoder_module.CHUNK_TOKENS), lambda: encode(tokens)
+
+    return both
+
+
+def bfloat16(machine: Machine) -> Both:
+    """Sentence vectors of 64 requests: float32; bfloat16."""
+    encoder = SentenceEncoder(common.DATA / "encoder", "mean", "none").eval()
+    texts = DialogueExamples.from_table(common.examples("train").slice(0, 64)).tokens
+
+    def encode(enabled: bool) -> None:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            encoder(texts)
+
+    return lambda: encode(False), lambda: encode(True)
+
+
+TRIED: list[tuple[str, str, Callable[[Machine], Both]]] = [
+    ("mention network: both directions together, gradient written out", "kept", mention_network),
+    ("an epoch's batches laid out once", "kept", batches),
+    ("only this device's draws seeded", "kept", seeding),
+    ("gradients clipped within the fused step", "kept", clipping),
+    ("top 10 chosen beside the scores", "kept", ranking),
+    ("texts that come again encoded once (tags)", "kept", repeated_texts),
+    ("loss from the positives instead of the multi-hot", "left out", sparse_loss),
+    ("last layer's weights transposed", "left out", transposed_head),
+    ("encoder chunks of 1,024 tokens for 2,048", "left out", _chunks(1_024)),
+    ("encoder chunks of 8,192 tokens for 2,048", "left out", _chunks(8_192)),
+    ("bfloat16 on this processor", "left out", bfloat16),
+]
+
+
+def main() -> None:
+    """Measure each and write the table."""
+    machine = prepare(Compute(device="cpu", threads=2, precision="float32"))
+    rows: list[dict[str, Any]] = []
+    for what, kept, make in TRIED:
+        before, after = (1e3 * common.median_seconds(each, 7, warm=2) for each in make(machine))
+        rows.append(
+            {
+                "what": what,
+                "before, ms": f"{before:.3f}",
+                "after, ms": f"{after:.3f}",
+                "times": f"{before / after:.2f}",
+                "": kept,
+            }
+        )
+    common.write("tried", {"machine": common.machine_name("cpu")}, rows)
+
+
+if __name__ == "__main__":
+    main()
