@@ -6,6 +6,7 @@
 PYTHON ?= python3.11
 CORPUS ?= sample
 PRESET ?=
+MODELS ?= models
 SET ?=
 JOBS ?=
 
@@ -13,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PRESETS := $(if $(filter sample,$(CORPUS)),sample) $(PRESET)
 
-.PHONY: run test check reliability bench lint lock clean
+.PHONY: run test check reliability bench load screenshots lint lock clean
 .DEFAULT_GOAL := run
 
 # made again when the lock changes; the stamp is written last, so that a broken install is retried
@@ -48,6 +49,14 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m tests.benchmarks.tried
 	$(BIN)/python -m tests.benchmarks.preparation $(if $(FINISHED),--finished $(FINISHED))
 	$(BIN)/python -m tests.benchmarks.growth
+
+# fifty clients ask page and API's server for a minute: docs/results/serving/load.json
+load: $(VENV)/.installed
+	$(BIN)/python tests/load_api.py $(MODELS)
+
+# the page as the README shows it: docs/page-light.png, docs/page-dark.png
+screenshots: $(VENV)/.installed
+	$(BIN)/python tests/draw_page.py $(MODELS)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

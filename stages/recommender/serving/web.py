@@ -154,6 +154,7 @@ def _listening(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen()  # from now on who asks waits until the models are loaded
     except OSError as error:
         listening.close()
         problem = (error.strerror or str(error)).lower()
