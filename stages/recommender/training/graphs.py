@@ -20,14 +20,14 @@ TextEncoder = Callable[[Ragged], Tensor]
 def training_encoder(
     encoder: SentenceEncoder | None, texts: int, machine: Machine
 ) -> TextEncoder | None:
-    """What encodes a training batch: the encoder itself, on a GPU through its graphs.
+    """What encodes a training batch: the encoder itself, on a GPU in bfloat16 through its graphs.
 
     Args:
         encoder: In training mode; ``None`` where it is frozen and its vectors are known.
         texts: Of a full batch.
         machine: What it computes on.
     """
-    if encoder is None or machine.device.type != "cuda":
+    if encoder is None or machine.device.type != "cuda" or machine.precision != torch.bfloat16:
         return encoder
     return GraphedEncoder(encoder, texts, machine)
 
@@ -36,8 +36,7 @@ class GraphedEncoder:
     """An encoder's pass over full batches, one graph for each padded width that occurs.
 
     Its vectors, and what backward needs, are overwritten by the next call; so dialogues and tags,
-    which are encoded before either's backward, need one each. A batch that is not full goes
-    through the encoder itself.
+    which are encoded before either's backward, need one each.
 
     Args:
         encoder: In training mode, on a GPU.
@@ -54,15 +53,21 @@ class GraphedEncoder:
 
     def __call__(self, tokens: Ragged) -> Tensor:
         """Encode texts: input ids, one sequence a text → (texts, width) float32."""
-        if len(tokens) != self._texts:
-            vectors: Tensor = self._encoder(tokens)
-            return vectors
-        ids, lengths = self._encoder.padded(tokens)
+        ids, lengths = self._encoder.padded(self._filled_up(tokens))
         width = ids.shape[1]
         if width not in self._graphs:
             self._graphs[width] = self._capture(ids, lengths)
-        replayed: Tensor = self._graphs[width](ids, lengths)
-        return replayed
+        vectors: Tensor = self._graphs[width](ids, lengths)  # (full batch, width)
+        return vectors[: len(tokens)]
+
+    def _filled_up(self, tokens: Ragged) -> Ragged:
+        """With texts of one token behind them, up to a full batch; no loss depends on those."""
+        missing = self._texts - len(tokens)
+        if not missing:
+            return tokens
+        ones = torch.ones(missing, dtype=torch.int64)
+        filler = Ragged(tokens.values.new_zeros(missing), ones)
+        return Ragged.concatenate([tokens, filler])
 
     def _capture(self, ids: Tensor, lengths: Tensor) -> "_Pass":
         # the passes that warm up draw random numbers: a run that went on from a checkpoint

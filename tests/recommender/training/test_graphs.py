@@ -33,7 +33,7 @@ def test_a_frozen_encoder_encodes_no_batch() -> None:
 
 @on_a_gpu
 class TestGraphs:
-    machine = Machine(torch.device("cuda"), 1, torch.float32)
+    machine = Machine(torch.device("cuda"), 1, torch.bfloat16)
 
     def test_vectors_and_gradients_are_those_of_the_encoder(self, tiny_encoder: Path) -> None:
         encoder = SentenceEncoder(tiny_encoder, "mean", "all").to("cuda").eval()
@@ -43,12 +43,15 @@ class TestGraphs:
             found = []
             for encode in (encoder, graphed):
                 encoder.zero_grad()
-                vectors = encode(tokens)
+                with self.machine.autocast():
+                    vectors = encode(tokens)
                 vectors.square().sum().backward()
-                gradients = [p.grad.clone() for p in encoder.parameters() if p.grad is not None]
-                found.append([vectors.detach().clone(), *gradients])
-            for expected, actual in zip(*found, strict=True):
-                torch.testing.assert_close(actual, expected)
+                found.append(vectors.detach().clone())
+                found += [p.grad.clone() for p in encoder.parameters() if p.grad is not None]
+                del vectors
+            half = len(found) // 2
+            for expected, actual in zip(found[:half], found[half:], strict=True):
+                assert (actual - expected).norm() <= 0.03 * expected.norm() + 1e-6
 
     def test_dropout_does_not_depend_on_when_a_graph_was_captured(self, tiny_encoder: Path) -> None:
         encoder = SentenceEncoder(tiny_encoder, "mean", "all").to("cuda").train()
@@ -69,4 +72,9 @@ class TestGraphs:
         encoder = SentenceEncoder(tiny_encoder, "mean", "all").to("cuda").eval()
         graphed = GraphedEncoder(encoder, TEXTS, self.machine)
         part = texts(1, "cuda").take(torch.tensor([0, 2]))
-        torch.testing.assert_close(graphed(part), encoder(part))
+        with torch.no_grad(), self.machine.autocast():
+            expected = encoder(part)
+        with self.machine.autocast():
+            actual = graphed(part)
+        assert actual.shape == expected.shape
+        assert (actual - expected).norm() <= 0.03 * expected.norm()
