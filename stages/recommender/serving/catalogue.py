@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import pyarrow as pa
 from rapidfuzz import process
 from rapidfuzz.fuzz import WRatio
 
+from stages.recommender import artifacts
 from stages.recommender.movies import titles
 from stages.recommender.movies.keys import title_words
 
+MOVIES, TAGS = "movies.parquet", "tags.parquet"
+"""Their names in a model's folder."""
 _LEAST_SIMILARITY = 70.0
 
 
@@ -121,3 +125,17 @@ class Catalogue:
     @cached_property
     def _words(self) -> list[str]:
         return [title_words(movie.title) for movie in self.movies]
+
+
+def read_catalogue(folder: Path) -> Catalogue:
+    """The catalogue in a model's folder.
+
+    Raises:
+        UserError: It is missing or damaged.
+    """
+    made_by = f"train@{folder.name}"
+    table = artifacts.read_table(folder / MOVIES, artifacts.MOVIE_SCHEMA, made_by)
+    tags = None
+    if (folder / TAGS).is_file():
+        tags = artifacts.read_table(folder / TAGS, artifacts.KNOWN_FOR_SCHEMA, made_by)
+    return Catalogue(table, tags)

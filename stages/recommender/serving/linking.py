@@ -1,14 +1,51 @@
-"""Movies named in plain text, found and linked to the catalogue."""
+"""Movies named in plain text, found and linked to the catalogue.
+
+Titles are looked up as words, the longest first; what is spelled almost like a title is found by
+rapidfuzz. Many titles are common words as well ("It", "Up", "Her"): whether one is meant is
+weighed by how often training requests mention the movie and how often they say its words
+otherwise (link probability; Milne and Witten 2008, "Learning to link with Wikipedia"), by its
+capital letters, by quotes, and by a year behind it.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
+
+from rapidfuzz import process
+from rapidfuzz.fuzz import ratio
 
 from stages.recommender.movies.keys import title_words
 from stages.recommender.serving.catalogue import Catalogue, Movie
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+_YEAR = re.compile(r"[!?.\"'\u201d\u2019]*\s*\(\s*((?:18|19|20)\d\d)\s*\)")
+_BARE_YEAR = re.compile(r",?\s+((?:18|19|20)\d\d)\b")
+_SENTENCE_END = re.compile(r"\w{4,}[.!?]+\s+$|[!?]+\s+$|\n|\[SEP\]")
+_QUOTES = "\"'\u201c\u201d\u2018\u2019*_"
+_ARTICLES = frozenset({"the", "a", "an"})
+_SMALL = frozenset("a an and as at but by for from in of on or the to vs with".split())  # noqa: SIM905
+_MOST_WORDS = 12
+
+_ENOUGH = 0.9
+"""The least confidence of a link: chosen on training messages, for a precision of 0.95."""
+_PRIOR = {1: 0.25, 2: 0.7}
+"""How likely words of a title that no training request has are the title, by their number."""
+_PRIOR_LONG = 0.95
+_CASED, _LOWER = 30.0, 0.3
+"""How much likelier a title than other words has capital letters, or none among other capitals."""
+_OTHER_ARTICLE, _IN_A_NAME, _NUMBER = 0.03, 0.02, 0.1
+"""The same for another article than the title's, for a word of a longer name ("Jack Black"), and
+for a bare number."""
+_FUZZY, _FUZZY_WITH_YEAR = 90.0, 82.0
+"""Least similarity of a misspelled title, 0 to 100; see rapidfuzz' ``fuzz.ratio``."""
+_SHORTEST_FUZZY = 6
+
+_words = lru_cache(maxsize=65_536)(title_words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +67,67 @@ class LinkedMention:
     confidence: float
 
 
+@dataclass(frozen=True)
+class Usage:
+    """How requests use titles.
+
+    Attributes:
+        mentions: How often they mention each movie, by catalogue index.
+        said: How often they say words otherwise, up to three in a row.
+    """
+
+    mentions: Counter[int] = field(default_factory=Counter)
+    said: Counter[str] = field(default_factory=Counter)
+
+
+def usage_of(texts: Iterable[str], mentions: Iterable[Iterable[int]]) -> Usage:
+    """Count how requests use titles.
+
+    Args:
+        texts: Of requests, their mentions masked.
+        mentions: Catalogue indices that each mentions.
+    """
+    said: Counter[str] = Counter()
+    for text in texts:
+        words = [
+            word.replace("'", "").replace("\u2019", "") for word in _WORD.findall(text.lower())
+        ]
+        said.update(words)
+        said.update(map(" ".join, pairwise(words)))
+    return Usage(Counter(movie for row in mentions for movie in row), said)
+
+
 class TitleLinker:
     """Finds the catalogue's titles in text.
 
     Args:
         catalogue: Whose titles.
+        usage: How requests use them; without it, a title of one word needs evidence.
     """
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._by_words: dict[str, Movie] = {}
-        self._longest = 1
+    def __init__(self, catalogue: Catalogue, usage: Usage | None = None) -> None:
+        self._usage = usage or Usage()
+        self._called: defaultdict[str, list[Movie]] = defaultdict(list)
+        self._longest: defaultdict[str, int] = defaultdict(int)
+        self._vocabulary: set[str] = set()
         for movie in catalogue:
             words = title_words(movie.title)
-            if words:
-                self._by_words.setdefault(words, movie)
-                self._longest = max(self._longest, len(words.split()))
+            if not words:
+                continue
+            self._called[words].append(movie)
+            tokens = [_words(token) for token in _WORD.findall(movie.title)]
+            tokens = tokens[1:] if len(tokens) > 1 and tokens[0] in _ARTICLES else tokens
+            self._vocabulary.update(tokens, words.split())
+            for first in {tokens[0] if tokens else words, words.split()[0]}:
+                length = max(len(tokens), len(words.split())) + 1
+                self._longest[first] = max(self._longest[first], length)
+        for movies in self._called.values():
+            movies.sort(key=lambda movie: (-self._usage.mentions[movie.index], movie.index))
+        self._titles = [words for words in self._called if len(words) >= _SHORTEST_FUZZY]
+        self._titles_of_year: defaultdict[int, list[str]] = defaultdict(list)
+        for words, movies in self._called.items():
+            for year in {movie.year for movie in movies if movie.year is not None}:
+                self._titles_of_year[year].append(words)
 
     def link(self, text: str) -> list[LinkedMention]:
         """The movies that a text names, in the order in which it does.
@@ -52,20 +135,183 @@ class TitleLinker:
         Args:
             text: Any.
         """
-        found: list[LinkedMention] = []
         words = list(_WORD.finditer(text))
+        cased_text = any(c.isupper() for w in words for c in w[0] if w[0] != "I")
+        found: list[LinkedMention] = []
         place = 0
         while place < len(words):
-            for count in range(min(self._longest + 1, len(words) - place), 0, -1):
-                start, end = words[place].start(), words[place + count - 1].end()
-                surface = text[start:end]
-                if count == 1 and surface.islower():
-                    continue
-                movie = self._by_words.get(title_words(surface))
-                if movie is not None:
-                    found.append(LinkedMention(movie, (start, end), surface, "exact", 1.0))
-                    place += count
+            mention, count = self._exact(text, words, place, cased_text)
+            if mention is not None:
+                found.append(mention)
+            place += count
+        taken = [mention.span for mention in found if mention.span]
+        found += self._fuzzy(text, words, taken)
+        return sorted(found, key=lambda mention: mention.span or (0, 0))
+
+    def _exact(
+        self, text: str, words: list[re.Match[str]], place: int, cased_text: bool
+    ) -> tuple[LinkedMention | None, int]:
+        first = _words(words[place][0])
+        longest = self._longest.get(first, 0)
+        if words[place][0].lower() in _ARTICLES and place + 1 < len(words):
+            longest = max(longest, self._longest.get(_words(words[place + 1][0]), 0) + 1)
+        for count in range(min(longest, _MOST_WORDS, len(words) - place), 0, -1):
+            start, end = words[place].start(), words[place + count - 1].end()
+            surface = text[start:end]
+            movies = self._called.get(_words(surface))
+            if movies is None or _crosses_sentence(text, words[place : place + count]):
+                continue
+            mention = self._weigh(text, (start, end), words[place : place + count], cased_text)
+            if mention is not None:
+                after = sum(w.start() < (mention.span or (0, 0))[1] for w in words[place:])
+                return mention, after
+        return None, 1
+
+    def _weigh(
+        self, text: str, span: tuple[int, int], words: list[re.Match[str]], cased_text: bool
+    ) -> LinkedMention | None:
+        start, end = span
+        surface = text[start:end]
+        movies = self._called[_words(surface)]
+        year = _YEAR.match(text, end)
+        bare = None if year else _BARE_YEAR.match(text, end)
+        for match in (year, bare):
+            if match is None:
+                continue
+            movie = _of_year(movies, int(match[1]), exactly=match is bare)
+            if movie is not None:
+                span = (start, match.end())
+                return LinkedMention(movie, span, text[start : match.end()], "exact", 1.0)
+            if match is year:  # of another movie, or of a longer or shorter title
+                return None
+        confidence = self._confidence(text, surface, words, cased_text)
+        if confidence < _ENOUGH:
+            return None
+        return LinkedMention(movies[0], span, surface, "exact", round(confidence, 3))
+
+    def _confidence(
+        self, text: str, surface: str, words: list[re.Match[str]], cased_text: bool
+    ) -> float:
+        title = _words(surface)
+        start, end = words[0].start(), words[-1].end()
+        if text[start - 1 : start] in _QUOTES and text[end : end + 1] in _QUOTES and start:
+            return 0.99
+        prior = _PRIOR.get(len(title.split()), _PRIOR_LONG)
+        mentions = sum(self._usage.mentions[movie.index] for movie in self._called[title])
+        spoken = " ".join(_spoken(word[0]) for word in words)
+        odds = (mentions + prior) / (self._usage.said[spoken] + 1 - prior)
+        if not _same_article(surface, self._called[title][0].title):
+            odds *= _OTHER_ARTICLE
+        if len(words) == 1 and _beside_a_name(text, start, end):
+            odds *= _IN_A_NAME
+        telling = [w[0] for w in words if w[0].lower() not in _SMALL] or [w[0] for w in words]
+        if all(word.isdecimal() for word in telling):
+            odds *= _NUMBER
+        elif all(word[0].isupper() or word[0].isdigit() for word in telling):
+            if len(words) > 1 or not _begins_sentence(text, start):
+                odds *= _CASED
+        elif cased_text:
+            odds *= _LOWER
+        return odds / (1 + odds)
+
+    def _fuzzy(
+        self, text: str, words: list[re.Match[str]], taken: list[tuple[int, int]]
+    ) -> Iterator[LinkedMention]:
+        """Misspelled titles: those with a year behind them, and those with an unknown word."""
+        place = 0
+        while place < len(words):
+            best: tuple[float, int, LinkedMention] | None = None
+            for count in range(1, min(6, len(words) - place) + 1):
+                part = words[place : place + count]
+                start, end = part[0].start(), part[-1].end()
+                if any(start < stop and end > begin for begin, stop in taken):
                     break
-            else:
-                place += 1
-        return found
+                found = self._like(text, start, end, part)
+                if found and (best is None or found.confidence > best[0]):
+                    best = (found.confidence, count, found)
+            if best is not None:
+                yield best[2]
+            place += best[1] if best else 1
+
+    def _like(
+        self, text: str, start: int, end: int, words: list[re.Match[str]]
+    ) -> LinkedMention | None:
+        title = _words(text[start:end])
+        if len(title) < _SHORTEST_FUZZY or _crosses_sentence(text, words):
+            return None
+        year = _YEAR.match(text, end)
+        if year:
+            choices, least = self._titles_of_year[int(year[1])], _FUZZY_WITH_YEAR
+            end = year.end()
+        elif any(self._unknown(word[0]) for word in words):
+            choices, least = self._titles, _FUZZY
+        else:
+            return None
+        match = process.extractOne(title, choices, scorer=ratio, score_cutoff=least)
+        if match is None or _digits(match[0]) != _digits(title):
+            return None
+        movies = self._called[match[0]]
+        movie = _of_year(movies, int(year[1]), exactly=True) if year else movies[0]
+        confidence = round(match[1] / 100, 3)
+        if movie is None:
+            return None
+        return LinkedMention(movie, (start, end), text[start:end], "fuzzy", confidence)
+
+    def _unknown(self, word: str) -> bool:
+        """Whether no request and no title has a word."""
+        spoken = _spoken(word)
+        return (
+            len(spoken) >= 5
+            and not self._usage.said[spoken]
+            and _words(word) not in self._vocabulary
+        )
+
+
+def _same_article(surface: str, title: str) -> bool:
+    articles = [text.split()[0].lower() for text in (surface, title) if text.split()]
+    ours, theirs = [article if article in _ARTICLES else "" for article in articles]
+    return ours == theirs or (ours == "the" and len(title.split()) > 1) or not ours
+
+
+def _beside_a_name(text: str, start: int, end: int) -> bool:
+    """Whether a capitalised word stands right before or after, as in a person's name."""
+    before, after = text[:start].split(" ")[-2:], text[end : end + 2]
+    follows = len(after) == 2 and after[0] in " '" and after[1].isupper() and after[1] != "I"
+    precedes = len(before) == 2 and not before[1] and before[0][:1].isupper()
+    return follows or (
+        precedes
+        and before[0].isalpha()
+        and len(before[0]) > 1
+        and not _begins_sentence(text, start - len(before[0]) - 1)
+    )
+
+
+def _spoken(word: str) -> str:
+    return word.lower().replace("'", "").replace("\u2019", "")
+
+
+def _of_year(movies: list[Movie], year: int, *, exactly: bool) -> Movie | None:
+    """The movie of a year; else, where that may be, one of the year beside it or of no year."""
+    for movie in movies:
+        if movie.year == year:
+            return movie
+    if exactly:
+        return None
+    near = [movie for movie in movies if movie.year is not None and abs(movie.year - year) == 1]
+    unknown = [movie for movie in movies if movie.year is None]
+    return next(iter([*near, *unknown]), None)
+
+
+def _digits(words: str) -> str:
+    return "".join(filter(str.isdigit, words))
+
+
+def _begins_sentence(text: str, start: int) -> bool:
+    before = text[:start].rstrip(" \"'(\u201c\u2018")
+    return not before or before[-1] in ".!?\n]/:-"
+
+
+def _crosses_sentence(text: str, words: list[re.Match[str]]) -> bool:
+    return any(
+        _SENTENCE_END.search(text, left.start(), right.start()) for left, right in pairwise(words)
+    )

@@ -11,6 +11,9 @@ from stages.recommender.modeling.model_folder import CONFIG, WEIGHTS
 
 MEASURES = ("ndcg@10", "recall@10")
 READINGS = ("all", "new")
+RUNS = Path("runs")
+WORKSPACES = ("redial", "sample")
+"""The folders under :data:`RUNS` that ``make run`` makes, the real corpus first."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,12 @@ def trained_models(
         if (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file()
     ]
     return sorted(found, key=lambda model: -model.scores.get("all", {}).get("ndcg@10", -1.0))
+
+
+def default_models() -> Path:
+    """The folder of models here, or that of a workspace where none is trained here."""
+    places = [artifacts.MODELS, *(RUNS / name / artifacts.MODELS for name in WORKSPACES)]
+    return next((folder for folder in places if trained_models(folder)), artifacts.MODELS)
 
 
 def find_model(name: str | None = None, models: Path = artifacts.MODELS) -> TrainedModel:

@@ -13,8 +13,10 @@ from torch import Tensor
 
 from stages.recommender import artifacts
 from stages.recommender.dialogues.text import SEPARATOR
+from stages.recommender.modeling.model_folder import REQUESTS
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.serving.catalogue import Catalogue, Movie
+from stages.recommender.serving.linking import Usage, usage_of
 
 
 class NearestRequest(NamedTuple):
@@ -108,3 +110,16 @@ def load_training_requests(file: Path, catalogue: Catalogue) -> TrainingRequests
     return TrainingRequests(
         artifacts.read_table(file, artifacts.REQUEST_SCHEMA, made_by), catalogue
     )
+
+
+def load_usage(folder: Path) -> Usage | None:
+    """How the requests that a model was trained on use titles; ``None`` where it has none.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    file = folder / REQUESTS
+    if not file.is_file():
+        return None
+    table = artifacts.read_table(file, artifacts.REQUEST_SCHEMA, f"train@{folder.name}")
+    return usage_of(table["text"].to_pylist(), table["mentions"].to_pylist())

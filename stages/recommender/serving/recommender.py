@@ -6,30 +6,28 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
 import torch
 from torch import Tensor
 
-from stages.recommender import artifacts
 from stages.recommender.dialogues.text import SEPARATOR, text_form
 from stages.recommender.errors import UserError
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.model_folder import (
     ENCODER,
     REQUESTS,
-    TAGS,
     ModelConfig,
     load_model,
 )
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender
-from stages.recommender.serving.catalogue import Catalogue, Movie
-from stages.recommender.serving.linking import LinkedMention, TitleLinker
+from stages.recommender.serving.catalogue import Catalogue, Movie, read_catalogue
+from stages.recommender.serving.linking import LinkedMention, TitleLinker, Usage
 from stages.recommender.serving.reasons import (
     PulledUpBy,
     Reasons,
     TrainingRequests,
     load_training_requests,
+    load_usage,
 )
 from stages.recommender.serving.sentences import load_encoder
 from stages.recommender.tokens import load_tokenizer
@@ -107,6 +105,7 @@ class Recommender:
         encoder_folder: With the encoder's tokenizer.
         catalogue: What can be recommended.
         requests: What the model was trained on; ``None``: no reasons from there.
+        usage: How those requests use titles.
     """
 
     def __init__(
@@ -118,6 +117,7 @@ class Recommender:
         encoder_folder: Path,
         catalogue: Catalogue,
         requests: TrainingRequests | None,
+        usage: Usage | None,
     ) -> None:
         self.name = name
         self.catalogue = catalogue
@@ -128,7 +128,7 @@ class Recommender:
         self._tokenizer = load_tokenizer(encoder_folder, config.max_tokens, keeps="start")
         named = {movie.redial_id: movie.title for movie in catalogue if movie.title}
         self._form = text_form(config.text_form, named)
-        self._linker = TitleLinker(catalogue)
+        self._linker = TitleLinker(catalogue, usage)
 
     @classmethod
     def load(cls, folder: Path) -> Recommender:
@@ -140,10 +140,19 @@ class Recommender:
         Raises:
             UserError: The folder is missing or not whole.
         """
-        config, model, encoder, movies = load_model(folder, load_encoder)
-        catalogue = Catalogue(movies, _known_for(folder))
+        config, model, encoder, _ = load_model(folder, load_encoder)
+        catalogue = read_catalogue(folder)
         requests = load_training_requests(folder / REQUESTS, catalogue)
-        return cls(folder.name, config, model, encoder, folder / ENCODER, catalogue, requests)
+        return cls(
+            folder.name,
+            config,
+            model,
+            encoder,
+            folder / ENCODER,
+            catalogue,
+            requests,
+            load_usage(folder),
+        )
 
     def understand(self, text: str) -> list[LinkedMention]:
         """The movies that a text names, in the order in which it does."""
@@ -297,13 +306,6 @@ class Recommender:
             score,
             Reasons(nearest, pulled, list(movie.tags)),
         )
-
-
-def _known_for(folder: Path) -> pa.Table | None:
-    file = folder / TAGS
-    if not file.is_file():
-        return None
-    return artifacts.read_table(file, artifacts.KNOWN_FOR_SCHEMA, f"train@{folder.name}")
 
 
 def _ragged(rows: Sequence[Sequence[int]]) -> Ragged:

@@ -1,0 +1,258 @@
+"""The command ``recommend``: requests in, movies out, on the terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from typer.core import TyperGroup
+
+from stages.recommender.errors import run_stage
+from stages.recommender.serving.models_folder import (
+    MEASURES,
+    READINGS,
+    default_models,
+    find_model,
+    trained_models,
+)
+
+if TYPE_CHECKING:
+    from stages.recommender.serving.recommender import Answer, Recommender, Request
+
+_LINES_AT_ONCE = 64
+_LONGEST_REASON = 90
+
+
+class RequestFirst(TyperGroup):
+    """A group whose first word, when it is no command's name, is a request."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the command ``ask`` before a request."""
+        own = {"--help", "--install-completion", "--show-completion"}
+        if not args or (args[0] not in self.commands and args[0] not in own):
+            args = ["ask", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=RequestFirst,
+    help='Movies for a request in plain words: recommend "something scary, like The Babadook"',
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Models = Annotated[
+    Path | None,
+    typer.Option(
+        "--models", envvar="RECOMMEND_MODELS", help="Folder of trained models.", show_default=False
+    ),
+]
+
+
+def _complete_model(incomplete: str) -> list[str]:
+    names = [model.name for model in trained_models(default_models())]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Which trained model answers; the best one if not given.",
+        autocompletion=_complete_model,
+        show_default=False,
+    ),
+]
+
+
+@app.command()
+def ask(
+    request: Annotated[
+        str | None,
+        typer.Argument(help="In plain words; without one, a request a line from standard input."),
+    ] = None,
+    model: Model = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="How many movies.")] = 10,
+    mention: Annotated[
+        list[int] | None,
+        typer.Option(help="ReDial id of a movie the request is about; replaces what was found."),
+    ] = None,
+    repeat: Annotated[
+        bool, typer.Option("--repeat", help="Recommend mentioned movies as well.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A line of JSON a request.")] = False,
+    models: Models = None,
+) -> None:
+    """Recommend movies for a request (the word `ask` may be left out)."""
+    from stages.recommender.serving.recommender import Request
+
+    recommender = _load(model, models)
+    for batch in _batches(request):
+        asked = [Request(text, mention or None, k, not repeat) for text in batch]
+        for answer in _answers(recommender, asked):
+            if as_json:
+                print(json.dumps(asdict(answer), ensure_ascii=False), flush=True)
+            else:
+                _show(answer)
+
+
+def _answers(recommender: Recommender, requests: list[Request]) -> list[Answer]:
+    return recommender.recommend_batch(requests)
+
+
+def _batches(request: str | None) -> Iterator[list[str]]:
+    """The requests to answer together: one by one where a person types them."""
+    if request is not None:
+        yield [request]
+        return
+    if sys.stdin.isatty():
+        print("Ask for a movie, a request a line; Ctrl-D ends.", file=sys.stderr)
+    lines = (line.strip() for line in sys.stdin)
+    requests = (line for line in lines if line)
+    at_once = 1 if sys.stdin.isatty() else _LINES_AT_ONCE
+    while batch := list(islice(requests, at_once)):
+        yield batch
+
+
+def _load(model: str | None, models: Path | None) -> Recommender:
+    found = find_model(model, models or default_models())
+    from stages.recommender.serving.recommender import Recommender
+
+    return Recommender.load(found.folder)
+
+
+def _console() -> Console:
+    """As wide as the terminal; as wide as needed where the output goes to a file."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(width=140, highlight=False)
+
+
+def _show(answer: Answer) -> None:
+    console = _console()
+    console.print(Text(answer.text, style="bold"))
+    if answer.mentions:
+        named = ", ".join(mention.movie.name for mention in answer.mentions)
+        console.print(Text(f"understood: {named}", style="dim"))
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("", justify="right")
+    table.add_column("movie")
+    table.add_column("score", justify="right")
+    table.add_column("known for")
+    table.add_column("because of")
+    for movie in answer.recommendations:
+        title = movie.title or f"movie {movie.redial_id}"
+        because = ", ".join(cause.movie.title for cause in movie.reasons.pulled_up_by[:2])
+        if not because and movie.reasons.nearest_requests:
+            because = f"asked before: {_shortened(movie.reasons.nearest_requests[0].text)}"
+        table.add_row(
+            str(movie.rank),
+            Text(title if movie.year is None else f"{title} ({movie.year})"),
+            f"{movie.score:.2f}",
+            Text(", ".join(movie.reasons.tags[:3])),
+            Text(because),
+        )
+    console.print(table)
+    console.print()
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_REASON else f"{text[: _LONGEST_REASON - 1].rstrip()}…"
+
+
+@app.command()
+def movies(
+    query: Annotated[str, typer.Argument(help="Part of a title, with its year or without.")],
+    model: Model = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="How many movies.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON.")] = False,
+    models: Models = None,
+) -> None:
+    """Search the catalogue for a title."""
+    found = find_model(model, models or default_models())
+    from stages.recommender.serving.catalogue import read_catalogue
+
+    hits = read_catalogue(found.folder).search(query, k)
+    if as_json:
+        print(json.dumps([asdict(movie) for movie in hits], ensure_ascii=False))
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("id", justify="right")
+    for heading in ("movie", "genres", "known for"):
+        table.add_column(heading)
+    for movie in hits:
+        table.add_row(
+            str(movie.redial_id),
+            Text(movie.name),
+            Text(", ".join(movie.genres)),
+            Text(", ".join(movie.tags[:3])),
+        )
+    _console().print(table if hits else "no movie is called so")
+
+
+@app.command("models")
+def list_models(
+    as_json: Annotated[bool, typer.Option("--json", help="JSON.")] = False, models: Models = None
+) -> None:
+    """List the trained models with their scores on the test split."""
+    folder = models or default_models()
+    find_model(None, folder)  # tells how to train one where there is none
+    trained = trained_models(folder, folder.parent / "metrics")
+    if as_json:
+        rows = [{"name": m.name, "folder": str(m.folder), "scores": m.scores} for m in trained]
+        print(json.dumps(rows))
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("model")
+    columns = [(reading, measure) for reading in READINGS for measure in MEASURES]
+    for reading, measure in columns:
+        table.add_column(f"{measure} ({reading})", justify="right")
+    for model in trained:
+        scores = [model.scores.get(reading, {}).get(measure) for reading, measure in columns]
+        table.add_row(model.name, *("-" if score is None else f"{score:.4f}" for score in scores))
+    _console().print(table)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="To write; must not exist.")],
+    model: Model = None,
+    models: Models = None,
+) -> None:
+    """Write a model as a folder for the Hugging Face hub, with its model card."""
+    found = find_model(model, models or default_models())
+    from stages.recommender.serving.export import export_model
+
+    export_model(found.folder, folder, found.folder.parent.parent / "metrics")
+    print(f"{folder}: ready for the hub; load it with Recommender.load, its encoder/ with")
+    print("sentence_transformers.SentenceTransformer")
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8000,
+    models: Models = None,
+) -> None:
+    """Open the page and the HTTP API on this machine."""
+    web = import_module("stages.recommender.serving.web")  # only here: it takes a second
+    web.serve(models or default_models(), host, port)
+
+
+def main() -> None:
+    """Run the command; a user's mistake is told in one sentence."""
+    run_stage(app)
+
+
+if __name__ == "__main__":
+    main()
