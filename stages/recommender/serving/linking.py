@@ -29,10 +29,11 @@ _SENTENCE_END = re.compile(r"\w{4,}[.!?]+\s+$|[!?]+\s+$|\n|\[SEP\]")
 _QUOTES = "\"'\u201c\u201d\u2018\u2019*_"
 _ARTICLES = frozenset({"the", "a", "an"})
 _SMALL = frozenset("a an and as at but by for from in of on or the to vs with".split())  # noqa: SIM905
-_MOST_WORDS = 12
+_MOST_WORDS, _MOST_WORDS_FUZZY = 12, 6
 
-_ENOUGH = 0.9
-"""The least confidence of a link: chosen on training messages, for a precision of 0.95."""
+_ENOUGH, _ENOUGH_LOWER = 0.9, 0.7
+"""The least confidence of a link, chosen on training messages for a precision of 0.95; and in a
+text without capital letters, where no title has their evidence."""
 _PRIOR = {1: 0.25, 2: 0.7}
 """How likely words of a title that no training request has are the title, by their number."""
 _PRIOR_LONG = 0.95
@@ -144,9 +145,14 @@ class TitleLinker:
             if mention is not None:
                 found.append(mention)
             place += count
-        taken = [mention.span for mention in found if mention.span]
-        found += self._fuzzy(text, words, taken)
-        return sorted(found, key=lambda mention: mention.span or (0, 0))
+        sure = [mention for mention in found if mention.confidence == 1]
+        misspelled = list(self._fuzzy(text, words, [_span(mention) for mention in sure]))
+        dated = [mention for mention in misspelled if mention.surface.endswith(")")]
+        # a year tells the whole title: Lord of the Rings gives way to its Felowship (2001)
+        kept = [mention for mention in found if not _overlaps(mention, dated)]
+        kept += dated
+        kept += [mention for mention in misspelled if not _overlaps(mention, kept)]
+        return sorted(kept, key=_span)
 
     def _exact(
         self, text: str, words: list[re.Match[str]], place: int, cased_text: bool
@@ -185,7 +191,7 @@ class TitleLinker:
             if match is year:  # of another movie, or of a longer or shorter title
                 return None
         confidence = self._confidence(text, surface, words, cased_text)
-        if confidence < _ENOUGH:
+        if confidence < (_ENOUGH if cased_text else _ENOUGH_LOWER):
             return None
         return LinkedMention(movies[0], span, surface, "exact", round(confidence, 3))
 
@@ -221,7 +227,7 @@ class TitleLinker:
         place = 0
         while place < len(words):
             best: tuple[float, int, LinkedMention] | None = None
-            for count in range(1, min(6, len(words) - place) + 1):
+            for count in range(1, min(_MOST_WORDS, len(words) - place) + 1):
                 part = words[place : place + count]
                 start, end = part[0].start(), part[-1].end()
                 if any(start < stop and end > begin for begin, stop in taken):
@@ -243,7 +249,7 @@ class TitleLinker:
         if year:
             choices, least = self._titles_of_year[int(year[1])], _FUZZY_WITH_YEAR
             end = year.end()
-        elif any(self._unknown(word[0]) for word in words):
+        elif len(words) <= _MOST_WORDS_FUZZY and any(self._unknown(word[0]) for word in words):
             choices, least = self._titles, _FUZZY
         else:
             return None
@@ -265,6 +271,15 @@ class TitleLinker:
             and not self._usage.said[spoken]
             and _words(word) not in self._vocabulary
         )
+
+
+def _span(mention: LinkedMention) -> tuple[int, int]:
+    return mention.span or (0, 0)
+
+
+def _overlaps(mention: LinkedMention, others: Iterable[LinkedMention]) -> bool:
+    start, end = _span(mention)
+    return any(start < _span(other)[1] and end > _span(other)[0] for other in others)
 
 
 def _same_article(surface: str, title: str) -> bool:
