@@ -31,7 +31,7 @@ _ARTICLES = frozenset({"the", "a", "an"})
 _SMALL = frozenset("a an and as at but by for from in of on or the to vs with".split())  # noqa: SIM905
 _MOST_WORDS, _MOST_WORDS_FUZZY = 12, 6
 
-_ENOUGH, _ENOUGH_LOWER = 0.9, 0.7
+_ENOUGH, _ENOUGH_LOWER = 0.9, 0.8
 """The least confidence of a link, chosen on training messages for a precision of 0.95; and in a
 text without capital letters, where no title has their evidence."""
 _PRIOR = {1: 0.25, 2: 0.7}
@@ -202,7 +202,7 @@ class TitleLinker:
         start, end = words[0].start(), words[-1].end()
         if text[start - 1 : start] in _QUOTES and text[end : end + 1] in _QUOTES and start:
             return 0.99
-        prior = _PRIOR.get(len(title.split()), _PRIOR_LONG)
+        prior = _PRIOR.get(len(words), _PRIOR_LONG)
         mentions = sum(self._usage.mentions[movie.index] for movie in self._called[title])
         spoken = " ".join(_spoken(word[0]) for word in words)
         odds = (mentions + prior) / (self._usage.said[spoken] + 1 - prior)

@@ -1,0 +1,163 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import grimp
+import pytest
+import torch
+from served_models import write_models
+
+from stages.recommender.errors import UserError
+from stages.recommender.modeling.encoder import SentenceEncoder
+from stages.recommender.modeling.model_folder import load_model
+from stages.recommender.modeling.ragged import Ragged
+from stages.recommender.serving.recommender import Recommender, Request
+from stages.recommender.serving.sentences import LightEncoder, load_encoder
+
+BABADOOK, ALIEN, TOYS = 100, 101, 102
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def models(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_models(tmp_path_factory.mktemp("served"), tiny_encoder)
+
+
+@pytest.fixture(scope="module")
+def recommender(models: Path) -> Recommender:
+    return Recommender.load(models / "weighted-rnn")
+
+
+def test_scores_are_those_of_the_model_for_the_text_as_it_was_trained(
+    models: Path, recommender: Recommender
+) -> None:
+    answer = recommender.recommend("scary like Alien and Toy Story", k=50, exclude_mentioned=False)
+    _, model, encoder, _ = load_model(models / "weighted-rnn")
+    ids = recommender._tokenizer.encode("scary like @ and @").ids
+    with torch.inference_mode():
+        sentence = encoder(Ragged(torch.tensor(ids), torch.tensor([len(ids)])))
+        logits = model(sentence, Ragged(torch.tensor([1, 2]), torch.tensor([2])))[0]
+    found = {movie.redial_id - 100: movie.score for movie in answer.recommendations}
+    assert [found[index] for index in range(len(logits))] == pytest.approx(
+        logits.tolist(), abs=1e-5
+    )
+    scores = [movie.score for movie in answer.recommendations]
+    assert scores == sorted(scores, reverse=True)
+    assert [movie.rank for movie in answer.recommendations] == list(range(1, len(logits) + 1))
+
+
+def test_what_pulled_a_movie_up_is_the_loss_without_it(recommender: Recommender) -> None:
+    both = recommender.recommend("hi", mentions=[ALIEN, TOYS], k=50, exclude_mentioned=False)
+    alone = recommender.recommend("hi", mentions=[TOYS], k=50, exclude_mentioned=False)
+    without = {movie.redial_id: movie.score for movie in alone.recommendations}
+    # the mention that is given becomes a message of its own, so that texts differ too
+    assert all(
+        cause.contribution > 0 and cause.movie.redial_id in {ALIEN, TOYS}
+        for movie in both.recommendations
+        for cause in movie.reasons.pulled_up_by
+    )
+    assert len(without) == len(both.recommendations)
+    assert any(movie.reasons.pulled_up_by for movie in both.recommendations)
+
+
+def test_mentioned_movies_are_left_out_unless_asked_for(recommender: Recommender) -> None:
+    def ids(*, exclude: bool) -> set[int]:
+        answer = recommender.recommend("like Alien", k=50, exclude_mentioned=exclude)
+        return {movie.redial_id for movie in answer.recommendations}
+
+    assert ids(exclude=False) - ids(exclude=True) == {ALIEN}
+
+
+def test_mentions_may_be_given_or_ruled_out(recommender: Recommender) -> None:
+    def understood(mentions: list[int] | None) -> list[tuple[int, str]]:
+        answer = recommender.recommend("I liked Alien", mentions)
+        return [(mention.movie.redial_id, mention.how) for mention in answer.mentions]
+
+    assert understood(None) == [(ALIEN, "exact")]
+    assert understood([]) == []
+    assert understood([TOYS, ALIEN, TOYS]) == [(ALIEN, "exact"), (TOYS, "given")]
+
+
+def test_a_batch_is_its_requests_one_by_one(recommender: Recommender) -> None:
+    requests = [
+        Request("scary like Alien", k=3),
+        Request("funny movies"),
+        Request("", [TOYS], k=50, exclude_mentioned=False),
+    ]
+    together = recommender.recommend_batch(requests * 30)
+    for row, answer in enumerate(together):
+        asked = requests[row % 3]
+        alone = recommender.recommend(asked.text, asked.mentions, asked.k, asked.exclude_mentioned)
+        assert [movie.redial_id for movie in answer.recommendations] == [
+            movie.redial_id for movie in alone.recommendations
+        ]
+        assert [movie.score for movie in answer.recommendations] == pytest.approx(
+            [movie.score for movie in alone.recommendations], abs=1e-5
+        )
+    assert recommender.recommend_batch([]) == []
+
+
+def test_reasons_are_requests_that_were_answered_with_the_movie(recommender: Recommender) -> None:
+    answer = recommender.recommend("something scary", k=13)
+    for movie in answer.recommendations:
+        index = movie.redial_id - 100
+        rows = [int(near.text.rsplit(" ", 1)[1]) for near in movie.reasons.nearest_requests]
+        assert len(rows) == 2
+        assert all(row % 13 == index for row in rows)
+        first, second = (near.similarity for near in movie.reasons.nearest_requests)
+        assert 1 >= first >= second >= -1
+    tags = {movie.redial_id: movie.reasons.tags for movie in answer.recommendations}
+    assert tags[BABADOOK] == ["pixar", "toys"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("  ",), "the request is empty"),
+        (("hi", [7]), "no movie of the catalogue has the id 7; find one with: recommend movies"),
+        (("hi", None, 0), "0 movies cannot be recommended"),
+    ],
+)
+def test_a_request_that_cannot_be_answered_is_told(
+    recommender: Recommender, arguments: tuple[object, ...], told: str
+) -> None:
+    with pytest.raises(UserError, match=told):
+        recommender.recommend(*arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_the_light_encoder_gives_the_vectors_of_the_one_in_training(
+    tiny_encoder: Path, pooling: str
+) -> None:
+    light = load_encoder(tiny_encoder, pooling)
+    assert isinstance(light, LightEncoder)
+    texts = Ragged(torch.tensor([2, 9, 3, 2, 11, 12, 13, 3]), torch.tensor([3, 5]))
+    with torch.inference_mode():
+        expected = SentenceEncoder(tiny_encoder, pooling, "none").eval()(texts)
+        torch.testing.assert_close(light(texts), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_serving_imports_no_training() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT)
+        graph = grimp.build_graph("stages", cache_dir=None)
+    library = "stages.recommender"
+    chains = graph.find_shortest_chains(f"{library}.serving", f"{library}.training")
+    assert chains == set()
+
+
+def test_loading_imports_no_transformers(models: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from stages.recommender.serving.recommender import Recommender\n"
+        "Recommender.load(Path(sys.argv[1])).recommend('scary')\n"
+        "print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(models / "weighted-rnn")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert {"transformers", "sklearn", "scipy", "datasets"}.isdisjoint(done.stdout.split())
