@@ -14,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PRESETS := $(if $(filter sample,$(CORPUS)),sample) $(PRESET)
 
-.PHONY: run test check reliability bench load screenshots lint lock clean
+.PHONY: run test check kill reliability bench load screenshots lint lock clean
 .DEFAULT_GOAL := run
 
 # made again when the lock changes; the stamp is written last, so that a broken install is retried
@@ -38,6 +38,10 @@ test: $(VENV)/.installed
 # two clones give the same bytes, a repeat runs nothing, one parameter reruns its share
 check: $(VENV)/.installed
 	$(BIN)/python tests/check_reproducibility.py
+
+# the small sample pipeline killed sixty times, and whether anything is lost: docs/reliability
+kill: $(VENV)/.installed
+	$(BIN)/python tests/reliability/kill_anywhere.py
 
 # RELIABILITY.md, from the figures that the scripts left in docs/reliability
 reliability: $(VENV)/.installed

@@ -35,7 +35,7 @@ def main() -> None:
     }
     climb = Climb(params, Corpus(redial, movielens, artifacts.ENCODER))
     artifacts.write_json(artifacts.LADDER, climb.ladder())
-    climb.forget()
+    climb.finish()
 
 
 if __name__ == "__main__":

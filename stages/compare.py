@@ -5,6 +5,7 @@ from stages.recommender.errors import run_stage
 from stages.recommender.params import load_params
 from stages.recommender.reporting import assembly, gains, pictures, report, tables
 from stages.recommender.reporting.collected import collect
+from stages.recommender.training.leftovers import remove_leftovers
 
 
 def main() -> None:
@@ -28,6 +29,9 @@ def main() -> None:
             with artifacts.atomic_file(folder / f"{picture.name}.png") as partial:
                 partial.write_bytes(picture.png())
     artifacts.write_json(artifacts.SUMMARY, assembly.summary(table))
+    # DVC has taken down all models' results before it begins this stage
+    for name in ("training", "ladder"):
+        remove_leftovers(artifacts.CACHE / name)
     print(f"\n{steps}\n\n{shown}\n\n{gained}\n\n{against}")
 
 

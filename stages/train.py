@@ -17,6 +17,7 @@ from stages.recommender.known_for import known_for
 from stages.recommender.modeling.variants import VARIANTS
 from stages.recommender.params import Params, load_params
 from stages.recommender.training.encoder_limits import check_limits
+from stages.recommender.training.leftovers import remove_leftovers
 from stages.recommender.training.results import write_results
 from stages.recommender.training.run import Inputs, ModelRun
 
@@ -30,9 +31,10 @@ def main() -> None:
             f"{name or 'no model'} is not in params.yaml; name one of its models: "
             f"{', '.join(params.models)}"
         )
+    remove_leftovers(artifacts.CACHE / "training")
     run = ModelRun(params.models[name], params, _inputs(name, params))
     write_results(name, run.train(), run.inputs)
-    run.forget()
+    run.finish()
 
 
 def _inputs(name: str, params: Params) -> Inputs:

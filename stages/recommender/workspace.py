@@ -7,6 +7,7 @@ the presets, then the single values), and runs ``dvc repro`` there. What is done
 """
 
 import argparse
+import fcntl
 import filecmp
 import io
 import os
@@ -14,6 +15,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from ruamel.yaml import YAML
 
 from stages.recommender import artifacts
 from stages.recommender.errors import UserError, run_stage
+from stages.recommender.mending import mend
 from stages.recommender.params import PARAMS_FILE, Params
 from stages.recommender.presets import load_preset, override
 from stages.recommender.yaml_files import checked, parse_yaml, read_yaml
@@ -28,6 +32,8 @@ from stages.recommender.yaml_files import checked, parse_yaml, read_yaml
 RUNS = Path("runs")
 COPIED = ("dvc.yaml", ".dvcignore", "stages")
 PLOTS = Path(".dvc/plots")
+DVC_CACHE = Path(".dvc/cache")
+"""Of the checkout and all workspaces: what one has made, the others take."""
 PATHS = (("redial", "zip", "location"), ("movielens", "zip", "location"), ("encoder", "folder"))
 """The parameters that may be paths on this machine."""
 
@@ -41,6 +47,28 @@ def workspace(name: str) -> Path:
     if name in {"", ".", ".."} or Path(name).name != name:
         raise UserError(f"{name!r} names no folder under {RUNS}/; use letters, digits and hyphens")
     return RUNS / name
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[int]:
+    """Hold a workspace, so that no other run works in it.
+
+    Yields:
+        The descriptor that holds it; a process that inherits it holds it too, so that a workspace
+        whose run was killed stays held while DVC works on.
+
+    Raises:
+        UserError: Another run works in it.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f".{folder.name}.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"another run works in {folder}; wait until it has ended, then run again"
+            ) from None
+        yield lock.fileno()
 
 
 def prepare(folder: Path, presets: list[str], values: list[str]) -> None:
@@ -130,11 +158,12 @@ def _same(one: Path, other: Path) -> bool:
     return other.is_file() and filecmp.cmp(one, other, shallow=False)
 
 
-def reproduce(folder: Path, jobs: int | None = None) -> None:
+def reproduce(folder: Path, held: int, jobs: int | None = None) -> None:
     """Run ``dvc repro`` in a workspace; show its output.
 
     Args:
         folder: The workspace.
+        held: What :func:`alone` gave for it.
         jobs: Models that train at once; ``None``: one after the other.
 
     Raises:
@@ -145,16 +174,19 @@ def reproduce(folder: Path, jobs: int | None = None) -> None:
         "DVC_NO_ANALYTICS": "true",
     }
     dvc = [sys.executable, "-m", "dvc"]
-    if not (folder / ".dvc").is_dir():
-        subprocess.run([*dvc, "init", "--no-scm", "--quiet"], cwd=folder, check=True)
-        # one cache for the checkout and all workspaces: what one has made, the others take
-        shared = os.path.relpath(Path(".dvc/cache"), folder)
-        subprocess.run([*dvc, "config", "cache.dir", shared], cwd=folder, check=True)
+    config = folder / ".dvc" / "config"
+    if not config.is_file():
+        cache = os.path.relpath(DVC_CACHE, config.parent)
+        artifacts.write_text(config, f"[core]\n    no_scm = True\n[cache]\n    dir = {cache}\n")
     _mirror(PLOTS, folder / PLOTS)
+    for sentence in mend(folder, DVC_CACHE):
+        print(sentence, flush=True)
     command = [*dvc, "repro"]
     if jobs is not None:
         command = [sys.executable, "-m", "stages.recommender.parallel", "--jobs", str(jobs)]
-    process = subprocess.Popen(command, cwd=folder, env=environment, process_group=0)
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, process_group=0, pass_fds=(held,)
+    )
     try:
         code = process.wait()
     except KeyboardInterrupt:
@@ -178,8 +210,9 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, metavar="N", help="models that train at once")
     arguments = parser.parse_args()
     folder = workspace(arguments.name)
-    prepare(folder, arguments.preset, arguments.values)
-    reproduce(folder, arguments.jobs)
+    with alone(folder) as held:
+        prepare(folder, arguments.preset, arguments.values)
+        reproduce(folder, held, arguments.jobs)
     report = folder / artifacts.REPORT
     print("\n" + (report / "models.txt").read_text(encoding="utf-8"))
     for file in sorted([*report.glob("*.png"), report / "report.html"]):

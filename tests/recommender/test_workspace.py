@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from ruamel.yaml import YAML
 
@@ -355,3 +356,33 @@ def test_a_signal_ends_the_run_in_order(number: signal.Signals) -> None:
     assert told.endswith(sentence)
     assert "Traceback" not in told
     assert list((RUN / "metrics").rglob("*")) == []
+
+
+@pytest.mark.usefixtures("runnable")
+def test_a_second_run_is_told_of_the_first_even_when_that_was_killed_and_its_dvc_was_not() -> None:
+    told = "error: another run works in runs/mine; wait until it has ended, then run again\n"
+    process = subprocess.Popen(**command("--set", "training.epochs=2"), stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert any(line == "waiting\n" for line in process.stdout)
+    [dvc] = psutil.Process(process.pid).children()
+    second = run("--set", "training.epochs=3")
+    assert (second.returncode, second.stderr) == (1, told)
+    process.kill()
+    process.wait()
+    assert run("--set", "training.epochs=3").stderr == told
+    os.killpg(dvc.pid, signal.SIGKILL)
+    psutil.wait_procs([dvc])
+    assert run("--set", "training.epochs=3").returncode == 0
+
+
+@pytest.mark.usefixtures("runnable")
+def test_half_a_lock_is_mended() -> None:
+    assert run("--set", "training.epochs=3").returncode == 0
+    lock = RUN / "dvc.lock"
+    whole = lock.read_bytes()
+    lock.write_bytes(whole[:-60])
+    again = run("--set", "training.epochs=3")
+    assert again.returncode == 0, again.stderr
+    assert "was half-written; what is done comes from DVC's cache" in again.stdout
+    assert "trained\n" not in again.stdout
+    assert lock.read_bytes() == whole

@@ -20,6 +20,7 @@ from stages.recommender.ladder.corpus import Corpus
 from stages.recommender.ladder.rungs import VARIANT, Rung, rungs
 from stages.recommender.ladder.scoring import Answers, scored
 from stages.recommender.params import Params
+from stages.recommender.training import leftovers
 from stages.recommender.training.batches import DialogueExamples, TagExamples
 from stages.recommender.training.checkpoints import code_digest
 from stages.recommender.training.determinism import prepare
@@ -54,10 +55,10 @@ class Climb:
             "rungs": scored(list(self._answers())),
         }
 
-    def forget(self) -> None:
-        """Remove the finished rungs; for when the result is written."""
+    def finish(self) -> None:
+        """Tell that the result is written; the rungs are kept while DVC needs them."""
         for path in self._kept:
-            path.unlink(missing_ok=True)
+            leftovers.finish(path)
 
     def _answers(self) -> Iterator[Answers]:
         every = list(rungs())

@@ -6,7 +6,6 @@ or not there, and reading it runs no code.
 
 import hashlib
 import json
-import shutil
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from stages.recommender.artifacts import atomic_file
+from stages.recommender.training import leftovers
 
 
 @dataclass(frozen=True)
@@ -127,10 +127,15 @@ class Checkpoints:
             raise FileNotFoundError(self._best)
         self._set_weights(best, "")
 
+    def finish(self) -> None:
+        """Tell that the results of this training are written; it is kept while DVC needs it."""
+        with self.alone():
+            leftovers.finish(self.folder)
+
     def remove(self) -> None:
         """Forget this training."""
         with self.alone():
-            shutil.rmtree(self.folder, ignore_errors=True)
+            leftovers.remove(self.folder)
 
     def _kept_best(self) -> dict[str, Tensor] | None:
         kept = _load(self._best)

@@ -101,8 +101,13 @@ class ModelRun:
         rankings = pa.concat_tables([first.rankings, *(other.rankings for other in others)])
         return replace(first, rankings=rankings)
 
+    def finish(self) -> None:
+        """Tell that all results are written; the checkpoints are kept while DVC needs them."""
+        for training in self._trainings:
+            training.finish()
+
     def forget(self) -> None:
-        """Remove the checkpoints; for when all results are written."""
+        """Remove the checkpoints; for when nothing needs them."""
         for training in self._trainings:
             training.forget()
 
@@ -172,8 +177,13 @@ class SeedRun:
         vectors = vectors_of(trainee.encoder, trainee.train, trainee.evaluation_batch, self.machine)
         return table.select(["text", "mentions", "labels"]).append_column("vector", vectors)
 
+    def finish(self) -> None:
+        """Tell that all results are written."""
+        for checkpoints in self._used:
+            checkpoints.finish()
+
     def forget(self) -> None:
-        """Remove the checkpoints; for when all results are written."""
+        """Remove the checkpoints."""
         for checkpoints in self._used:
             checkpoints.remove()
 

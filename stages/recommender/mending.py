@@ -1,0 +1,85 @@
+"""Mend what DVC leaves half-written where it is killed, so that it goes on.
+
+DVC writes ``dvc.lock`` and its list of readers and writers in place: killed within such a write
+it leaves half a file, which it refuses to read from then on. What it has recorded is in its
+cache as well, so that half a lock can go: ``dvc repro`` takes each finished stage from there.
+``python -m stages.recommender.mending`` mends the repository in this folder, where nothing else
+may run in it; ``make run`` does it by itself.
+"""
+
+import json
+from pathlib import Path
+
+from stages.recommender.errors import UserError, run_stage
+
+LOCK = Path("dvc.lock")
+READERS_AND_WRITERS = Path(".dvc/tmp/rwlock")
+CONFLICT = "<<<<<<<"
+"""How git begins a place where two versions of a file meet."""
+
+
+def mend(folder: Path, cache: Path) -> list[str]:
+    """Remove what is half-written.
+
+    Args:
+        folder: Of the repository; no DVC may run in it.
+        cache: DVC's.
+
+    Returns:
+        What was done, a sentence each.
+
+    Raises:
+        UserError: The lock cannot be read since git left a conflict in it.
+    """
+    told = []
+    lock = folder / LOCK
+    if lock.is_file() and not _is_lock(lock):
+        lock.unlink()
+        told.append(f"{lock} was half-written; what is done comes from DVC's cache")
+    readers = folder / READERS_AND_WRITERS
+    if readers.is_file() and not _is_json(readers):
+        readers.unlink()
+        told.append(f"{readers} was half-written; nobody is at work, so it is not needed")
+    # DVC looks for an entry in each of these folders
+    for entries in (cache / "runs").glob("*/*"):
+        if entries.is_dir() and not any(entries.iterdir()):
+            entries.rmdir()
+            told.append(f"{entries} had no entry of a run")
+    return told
+
+
+def _is_lock(path: Path) -> bool:
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from dvc.utils.serialize import YAMLFileCorruptedError, parse_yaml
+    from voluptuous import Invalid
+
+    try:
+        text = path.read_text(encoding="utf-8")
+        COMPILED_LOCKFILE_SCHEMA(parse_yaml(text, path))
+    except (YAMLFileCorruptedError, Invalid, UnicodeDecodeError):
+        if CONFLICT in text:
+            raise UserError(
+                f"{path} has two versions that git could not join; choose one with: "
+                f"git checkout --ours {path}"
+            ) from None
+        return False
+    # half a line may hold half a checksum, for which DVC would run a finished stage again
+    return not text or text.endswith("\n")
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return True
+
+
+def main() -> None:
+    """Mend the repository in this folder."""
+    for sentence in mend(Path(), Path(".dvc/cache")) or ["nothing is half-written"]:
+        print(sentence)
+
+
+if __name__ == "__main__":
+    run_stage(main)

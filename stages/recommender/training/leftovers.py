@@ -1,0 +1,80 @@
+"""How long what a training keeps is kept: as long as something may still need it.
+
+A training that has written its results is needed until DVC has taken them down in its lock:
+killed before that, DVC runs the stage again, and it must not train again. One that was killed
+is needed until it goes on; if its code or parameters have changed, it never does.
+
+Beside an entry, a file or folder, lie ``<name>.lock``, held while somebody works on it, and
+``<name>.finished``, which names the lock of DVC's to wait for.
+"""
+
+import os
+import shutil
+import time
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+KEPT_DAYS = 30
+"""How long what was killed is kept."""
+_LOCK, _FINISHED = ".lock", ".finished"
+
+
+def finish(entry: Path) -> None:
+    """Tell that the results are written: the entry is kept where DVC will record them, or removed.
+
+    Args:
+        entry: The file or folder that a killed run would go on from.
+    """
+    if "DVC_STAGE" in os.environ:
+        lock = Path("dvc.lock").absolute()
+        _beside(entry, _FINISHED).write_text(str(lock), encoding="utf-8")
+    else:
+        remove(entry)
+
+
+def remove(entry: Path) -> None:
+    """Remove an entry and its mark."""
+    if entry.is_dir():
+        shutil.rmtree(entry, ignore_errors=True)
+    else:
+        entry.unlink(missing_ok=True)
+    _beside(entry, _FINISHED).unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the entries of a folder that nothing needs any more; not one that is worked on."""
+    entries = [path for path in folder.glob("*") if path.suffix not in {_LOCK, _FINISHED}]
+    for entry in sorted(entries):
+        try:
+            with _held(entry):
+                if _is_recorded(entry) or _is_old(entry):
+                    remove(entry)
+        except Timeout:
+            continue
+
+
+def _held(entry: Path) -> AbstractContextManager[object]:
+    lock = _beside(entry, _LOCK)
+    return FileLock(lock, timeout=0) if lock.exists() else nullcontext()
+
+
+def _is_recorded(entry: Path) -> bool:
+    finished = _beside(entry, _FINISHED)
+    if not finished.is_file():
+        return False
+    lock = Path(finished.read_text(encoding="utf-8"))
+    if not lock.parent.is_dir():  # of an experiment, whose folder is removed at its end
+        return True
+    return lock.is_file() and lock.stat().st_mtime > finished.stat().st_mtime
+
+
+def _is_old(entry: Path) -> bool:
+    inside = entry.iterdir() if entry.is_dir() else ()
+    changed: float = max(path.stat().st_mtime for path in (entry, *inside))
+    return time.time() - changed > KEPT_DAYS * 24 * 3600
+
+
+def _beside(entry: Path, suffix: str) -> Path:
+    return entry.with_name(entry.name + suffix)

@@ -1,0 +1,100 @@
+import os
+import time
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from stages.recommender.training import leftovers
+from stages.recommender.training.leftovers import remove_leftovers
+
+MONTH = leftovers.KEPT_DAYS * 24 * 3600
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository of DVC's whose stage runs here."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    (folder / "dvc.lock").write_text("before")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DVC_STAGE", "train@original-rnn")
+    return folder
+
+
+@pytest.fixture(params=["folder", "file"])
+def entry(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path = tmp_path / "kept" / "1a2b"
+    if request.param == "folder":
+        path.mkdir(parents=True)
+        (path / "state.safetensors").write_text("state")
+    else:
+        path.parent.mkdir()
+        path.write_text("rankings")
+    return path
+
+
+def age(entry: Path, seconds: float) -> None:
+    inside = entry.iterdir() if entry.is_dir() else ()
+    for path in (*inside, entry):
+        os.utime(path, (time.time() - seconds,) * 2)
+
+
+def age_lock(lock: Path, seconds: float) -> None:
+    os.utime(lock, (time.time() - seconds,) * 2)
+
+
+def test_what_was_killed_is_kept_for_a_month(entry: Path) -> None:
+    age(entry, MONTH - 60)
+    remove_leftovers(entry.parent)
+    assert entry.exists()
+    age(entry, MONTH + 60)
+    remove_leftovers(entry.parent)
+    assert list(entry.parent.iterdir()) == []
+
+
+def test_what_is_finished_is_kept_until_dvc_has_recorded_it(here: Path, entry: Path) -> None:
+    age_lock(here / "dvc.lock", 100)
+    leftovers.finish(entry)
+    remove_leftovers(entry.parent)
+    assert entry.exists()
+    age_lock(here / "dvc.lock", -1)
+    remove_leftovers(entry.parent)
+    assert list(entry.parent.iterdir()) == []
+
+
+def test_where_dvc_has_no_lock_yet_it_is_kept(here: Path, entry: Path) -> None:
+    (here / "dvc.lock").unlink()
+    leftovers.finish(entry)
+    remove_leftovers(entry.parent)
+    assert entry.exists()
+
+
+def test_what_was_finished_in_an_experiments_folder_goes_with_it(here: Path, entry: Path) -> None:
+    leftovers.finish(entry)
+    here.rename(here.with_name("gone"))
+    remove_leftovers(entry.parent)
+    assert not entry.exists()
+
+
+def test_without_dvc_nothing_is_kept(
+    entry: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_STAGE", raising=False)
+    leftovers.finish(entry)
+    assert list(entry.parent.iterdir()) == []
+
+
+def test_what_somebody_works_on_is_kept(entry: Path) -> None:
+    age(entry, MONTH + 60)
+    with FileLock(entry.with_name(f"{entry.name}.lock")):
+        remove_leftovers(entry.parent)
+        assert entry.exists()
+    remove_leftovers(entry.parent)
+    assert not entry.exists()
+
+
+def test_no_folder_is_nothing_to_remove(tmp_path: Path) -> None:
+    remove_leftovers(tmp_path / "none")
+    assert list(tmp_path.iterdir()) == []
