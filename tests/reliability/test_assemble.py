@@ -9,7 +9,8 @@ ROOT = assemble.ROOT
 
 
 def test_the_page_is_made_of_what_the_scripts_found() -> None:
-    assert assemble.TARGET.read_text(encoding="utf-8") == assemble.page()
+    found = assemble.TARGET.read_text(encoding="utf-8")
+    assert found == assemble.page(), "make it again with: make reliability"
 
 
 def test_each_section_can_be_made_again_and_shows_what_is_there() -> None:
