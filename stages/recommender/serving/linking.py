@@ -301,8 +301,8 @@ def _beside_a_name(text: str, start: int, end: int) -> bool:
     )
 
 
-def _spoken(word: str) -> str:
-    return word.lower().replace("'", "").replace("\u2019", "")
+def _spoken(words: str) -> str:
+    return words.lower().replace("'", "").replace("\u2019", "")
 
 
 def _of_year(movies: list[Movie], year: int, *, exactly: bool) -> Movie | None:

@@ -14,9 +14,10 @@ from typing import Any
 from stages.recommender import artifacts
 from stages.recommender.corpora.mentions import MENTION
 from stages.recommender.errors import UserError, run_stage
+from stages.recommender.modeling.model_folder import REQUESTS
 from stages.recommender.serving.catalogue import Catalogue, Movie, read_catalogue
 from stages.recommender.serving.linking import TitleLinker
-from stages.recommender.serving.reasons import load_usage
+from stages.recommender.serving.reasons import load_training_requests
 
 OUTPUT = Path("metrics/linking.json")
 
@@ -107,7 +108,8 @@ def main() -> None:
     folder = Path(sys.argv[1])
     split = sys.argv[2] if len(sys.argv) == 3 else "test"
     catalogue = read_catalogue(folder)
-    linker = TitleLinker(catalogue, load_usage(folder))
+    requests = load_training_requests(folder / REQUESTS, catalogue)
+    linker = TitleLinker(catalogue, None if requests is None else requests.usage())
     messages = messages_of(split)
     figures = {form: measure(linker, messages, catalogue, form) for form in FORMS}
     if split == "test":

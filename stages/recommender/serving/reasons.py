@@ -13,7 +13,6 @@ from torch import Tensor
 
 from stages.recommender import artifacts
 from stages.recommender.dialogues.text import SEPARATOR
-from stages.recommender.modeling.model_folder import REQUESTS
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.serving.catalogue import Catalogue, Movie
 from stages.recommender.serving.linking import Usage, usage_of
@@ -67,6 +66,10 @@ class TrainingRequests:
         counts = torch.bincount(labels.values, minlength=len(catalogue))
         self._ends = torch.cumsum(counts, 0).tolist()
 
+    def usage(self) -> Usage:
+        """How they use titles."""
+        return usage_of(self._texts.to_pylist(), self._mentions.to_pylist())
+
     def similarities(self, sentences: Tensor) -> Tensor:
         """Cosines of sentence vectors (n, width) and those of all requests: (n, requests)."""
         return torch.nn.functional.normalize(sentences, dim=1) @ self._vectors.T
@@ -110,16 +113,3 @@ def load_training_requests(file: Path, catalogue: Catalogue) -> TrainingRequests
     return TrainingRequests(
         artifacts.read_table(file, artifacts.REQUEST_SCHEMA, made_by), catalogue
     )
-
-
-def load_usage(folder: Path) -> Usage | None:
-    """How the requests that a model was trained on use titles; ``None`` where it has none.
-
-    Raises:
-        UserError: The file is damaged.
-    """
-    file = folder / REQUESTS
-    if not file.is_file():
-        return None
-    table = artifacts.read_table(file, artifacts.REQUEST_SCHEMA, f"train@{folder.name}")
-    return usage_of(table["text"].to_pylist(), table["mentions"].to_pylist())

@@ -21,13 +21,12 @@ from stages.recommender.modeling.model_folder import (
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender
 from stages.recommender.serving.catalogue import Catalogue, Movie, read_catalogue
-from stages.recommender.serving.linking import LinkedMention, TitleLinker, Usage
+from stages.recommender.serving.linking import LinkedMention, TitleLinker
 from stages.recommender.serving.reasons import (
     PulledUpBy,
     Reasons,
     TrainingRequests,
     load_training_requests,
-    load_usage,
 )
 from stages.recommender.serving.sentences import load_encoder
 from stages.recommender.tokens import load_tokenizer
@@ -105,7 +104,6 @@ class Recommender:
         encoder_folder: With the encoder's tokenizer.
         catalogue: What can be recommended.
         requests: What the model was trained on; ``None``: no reasons from there.
-        usage: How those requests use titles.
     """
 
     def __init__(
@@ -117,7 +115,6 @@ class Recommender:
         encoder_folder: Path,
         catalogue: Catalogue,
         requests: TrainingRequests | None,
-        usage: Usage | None,
     ) -> None:
         self.name = name
         self.catalogue = catalogue
@@ -128,7 +125,7 @@ class Recommender:
         self._tokenizer = load_tokenizer(encoder_folder, config.max_tokens, keeps="start")
         named = {movie.redial_id: movie.title for movie in catalogue if movie.title}
         self._form = text_form(config.text_form, named)
-        self._linker = TitleLinker(catalogue, usage)
+        self._linker = TitleLinker(catalogue, None if requests is None else requests.usage())
 
     @classmethod
     def load(cls, folder: Path) -> Recommender:
@@ -151,7 +148,6 @@ class Recommender:
             folder / ENCODER,
             catalogue,
             requests,
-            load_usage(folder),
         )
 
     def understand(self, text: str) -> list[LinkedMention]:

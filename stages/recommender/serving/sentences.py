@@ -37,13 +37,9 @@ class Bert(nn.Module):
 
     Args:
         config: Of a Hugging Face BERT model.
-        weights: Of the same, by its names.
-
-    Raises:
-        KeyError: ``weights`` are those of another architecture.
     """
 
-    def __init__(self, config: dict[str, Any], weights: dict[str, Tensor]) -> None:
+    def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
         width = config["hidden_size"]
         self.words = nn.Embedding(config["vocab_size"], width)
@@ -61,8 +57,16 @@ class Bert(nn.Module):
         self.layers = nn.TransformerEncoder(
             layer, config["num_hidden_layers"], enable_nested_tensor=False
         )
-        self.load_state_dict(_renamed(weights, config["num_hidden_layers"]), assign=True)
         self.eval().requires_grad_(False)
+
+    def take(self, weights: dict[str, Tensor]) -> None:
+        """Take weights, by the names of a Hugging Face BERT model.
+
+        Raises:
+            KeyError: They are those of another architecture.
+            RuntimeError: They are of other shapes.
+        """
+        self.load_state_dict(_renamed(weights, len(self.layers.layers)), assign=True)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Hidden:
         """Run the network.
@@ -128,7 +132,9 @@ def load_encoder(folder: Path, pooling: str) -> SentenceEncoder:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         if _is_plain_bert(config):
-            bert = Bert(config, load_file(folder / "model.safetensors"))
+            with torch.device("meta"):  # no weights are drawn at random: these are taken
+                bert = Bert(config)
+            bert.take(load_file(folder / "model.safetensors"))
             return LightEncoder(bert, config["hidden_size"], pooling)
     except (OSError, ValueError, KeyError, RuntimeError):
         pass  # told, or read after all, by the library that knows all architectures
