@@ -1,13 +1,15 @@
+import shlex
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
 from sweeps import Sweep
 
-DVC_YAML = """
+DVC_YAML = f"""
 stages:
   train:
-    cmd: python train.py
+    cmd: {sys.executable} train.py
     params: [loss.pos_weight]
     metrics:
     - score.json:
@@ -39,11 +41,11 @@ def test_a_killed_sweep_goes_on_and_trains_nothing_twice(tmp_path: Path) -> None
         "git init -q",
         "git config user.name t",
         "git config user.email t@localhost",
-        "dvc init -q",
+        f"{shlex.quote(sys.executable)} -m dvc init -q",
         "git add .",
         "git commit -qm all",
     ):
-        subprocess.run(command.split(), cwd=tmp_path, check=True)
+        subprocess.run(shlex.split(command), cwd=tmp_path, check=True)
     sweep = Sweep(tmp_path, "loss.pos_weight", [1, 2], "train")
     try:
         sweep.queue()
