@@ -14,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PRESETS := $(if $(filter sample,$(CORPUS)),sample) $(PRESET)
 
-.PHONY: run test check kill reliability bench load screenshots lint lock clean
+.PHONY: run test check kill storage reliability bench load screenshots lint lock clean
 .DEFAULT_GOAL := run
 
 # made again when the lock changes; the stamp is written last, so that a broken install is retried
@@ -43,6 +43,11 @@ check: $(VENV)/.installed
 kill: $(VENV)/.installed
 	$(BIN)/python tests/reliability/kill_anywhere.py
 
+# data, models and run-cache through a bucket of an S3 server on this machine: docs/reliability
+storage: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-s3.lock
+	$(BIN)/python tests/reliability/shared_storage.py
+
 # RELIABILITY.md, from the figures that the scripts left in docs/reliability
 reliability: $(VENV)/.installed
 	$(BIN)/python tests/reliability/assemble.py
@@ -68,12 +73,15 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# the lock is what a new environment holds after installing what pyproject.toml asks for
+# the lock is what a new environment holds after installing what requirements.in asks for, and
+# requirements-s3.lock what it holds more after requirements-s3.in
 lock:
 	rm -rf $(VENV)-lock
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/pip install --quiet --disable-pip-version-check -r requirements.in
 	$(VENV)-lock/bin/pip freeze | sed "s/+cpu$$//" > requirements.lock
+	$(VENV)-lock/bin/pip install --quiet --disable-pip-version-check -c requirements.lock -r requirements-s3.in
+	$(VENV)-lock/bin/pip freeze | sed "s/+cpu$$//" | grep -vxFf requirements.lock > requirements-s3.lock
 	rm -rf $(VENV)-lock
 
 clean:
