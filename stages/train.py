@@ -14,9 +14,11 @@ from stages.recommender.dialogues import splits
 from stages.recommender.errors import UserError, run_stage
 from stages.recommender.evaluation.readings import PAPER_SPLIT
 from stages.recommender.known_for import known_for
+from stages.recommender.modeling.gate import READINGS
 from stages.recommender.modeling.variants import VARIANTS
 from stages.recommender.params import Params, load_params
 from stages.recommender.training.encoder_limits import check_limits
+from stages.recommender.training.gate_run import GateRun
 from stages.recommender.training.leftovers import remove_leftovers
 from stages.recommender.training.results import write_results
 from stages.recommender.training.run import Inputs, ModelRun
@@ -32,7 +34,11 @@ def main() -> None:
             f"{', '.join(params.models)}"
         )
     remove_leftovers(artifacts.CACHE / "training")
-    run = ModelRun(params.models[name], params, _inputs(name, params))
+    entry = params.models[name]
+    if VARIANTS[entry.variant].gates_repeats:
+        run = ModelRun(entry, params, _gate_inputs(), GateRun)
+    else:
+        run = ModelRun(entry, params, _inputs(name, params))
     write_results(name, run.train(), run.inputs)
     run.finish()
 
@@ -54,11 +60,29 @@ def _inputs(name: str, params: Params) -> Inputs:
         for split in ("train", "held_out")
         if VARIANTS[params.models[name].variant].learns_tags
     }
+    return Inputs(examples, tags, *_catalogue(), artifacts.ENCODER)
+
+
+def _gate_inputs() -> Inputs:
+    check_encoder(artifacts.ENCODER)
+    examples = {
+        (reading, split): _read(
+            artifacts.TITLES / reading / f"{split}.parquet", artifacts.EXAMPLE_SCHEMA, "titles"
+        )
+        for reading in READINGS
+        for split in splits.SPLITS
+    }
+    texts = _read(artifacts.MOVIE_TEXTS, artifacts.MOVIE_TEXT_SCHEMA, "titles")
+    return Inputs(examples, {}, *_catalogue(), artifacts.ENCODER, texts)
+
+
+def _catalogue() -> tuple[pa.Table, pa.Table]:
+    """The movies, and what they are known for."""
     movies = artifacts.read_table(artifacts.MOVIES, artifacts.MOVIE_SCHEMA, "build_movie_map")
     given = artifacts.read_table(
         artifacts.MOVIELENS_TAGS, artifacts.MOVIELENS_TAG_SCHEMA, "download_movielens"
     )
-    return Inputs(examples, tags, movies, known_for(given, movies), artifacts.ENCODER)
+    return movies, known_for(given, movies)
 
 
 def _read(file: Path, schema: pa.Schema, section: str) -> pa.Table:

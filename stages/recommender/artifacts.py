@@ -28,6 +28,8 @@ LADDER = Path("metrics/ladder.json")
 EXAMPLES = Path("data/examples")
 FIGURES = EXAMPLES / "figures.json"
 TAGS = Path("data/tags")
+TITLES = Path("data/titles")
+MOVIE_TEXTS = TITLES / "movies.parquet"
 MODELS = Path("models")
 METRICS = Path("metrics")
 HISTORY = METRICS / "history"
@@ -171,6 +173,16 @@ TAG_EXAMPLE_SCHEMA = _schema(
     ],
 )
 """A tag with the catalogue index of its movie; ``data/tags/{train,held_out}.parquet``."""
+
+MOVIE_TEXT_SCHEMA = _schema(
+    "movie-texts/1",
+    [
+        ("movie", pa.int32(), False),
+        ("text", pa.string(), False),
+        ("input_ids", pa.list_(pa.int32()), False),
+    ],
+)
+"""What a movie is, in words, in the order of the catalogue; ``data/titles/movies.parquet``."""
 
 KNOWN_FOR_SCHEMA = _schema(
     "known-for/1", [("movie", pa.int32(), False), ("tags", pa.list_(pa.string()), False)]

@@ -6,10 +6,10 @@ import pyarrow.compute as pc
 from stages.recommender.artifacts import KNOWN_FOR_SCHEMA
 
 MOST = 10
-"""Tags of a movie that are kept."""
+"""Tags of a movie that are kept where nothing else is asked for."""
 
 
-def known_for(tags: pa.Table, movies: pa.Table) -> pa.Table:
+def known_for(tags: pa.Table, movies: pa.Table, most: int = MOST) -> pa.Table:
     """The tags that most users gave a movie, for each movie that has any.
 
     Tags that differ in case alone are one. Of tags that as many users gave, the first in the order
@@ -18,6 +18,7 @@ def known_for(tags: pa.Table, movies: pa.Table) -> pa.Table:
     Args:
         tags: Of ``artifacts.MOVIELENS_TAG_SCHEMA``.
         movies: The catalogue, of ``artifacts.MOVIE_SCHEMA``.
+        most: Tags of a movie that are kept.
 
     Returns:
         Of ``artifacts.KNOWN_FOR_SCHEMA``, in the order of the catalogue.
@@ -33,7 +34,7 @@ def known_for(tags: pa.Table, movies: pa.Table) -> pa.Table:
     by_movie: dict[int, list[str]] = {}
     for row in counts.sort_by(order).to_pylist():
         own = by_movie.setdefault(row["movielens_id"], [])
-        if len(own) < MOST:
+        if len(own) < most:
             own.append(row["tag"])
     rows = [row for row in joined.to_pylist() if row["movielens_id"] in by_movie]
     return pa.table(

@@ -133,6 +133,17 @@ class Tags(Section):
     max_tokens: Annotated[int, Field(ge=4, le=512)]
 
 
+class Titles(Section):
+    """The gate's texts: dialogues with their movies' titles in them, and a text for each movie."""
+
+    max_tokens: Annotated[int, Field(ge=8, le=512)]
+    """Of a dialogue's beginning."""
+    max_turn_tokens: Annotated[int, Field(ge=8, le=512)]
+    """Of the end of what was said before a turn."""
+    max_movie_tokens: Annotated[int, Field(ge=8, le=512)]
+    tags_per_movie: Count
+
+
 class Mentions(Section):
     """The network that reads the movies a seeker mentions."""
 
@@ -186,6 +197,24 @@ class Training(Section):
     """How often each model is trained, with seeds seed, seed + 1, ...; the first is kept."""
 
 
+class Gate(Section):
+    """The repeat-explore gate, on a frozen encoder, and its optimisation."""
+
+    hidden_size: Count
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    sentence_dropout: Annotated[float, Field(ge=0, lt=1)]
+    shrinkage: Positive
+    """Dialogues imagined beside those that are counted for the co-occurrence term."""
+    movie_text_weight: NotNegative
+    """Of the cross-entropy of a movie from its own text."""
+    learning_rate: Positive
+    rule_learning_rate: Positive
+    """Of the gate's and the co-occurrence term's few parameters, which act on all requests."""
+    epochs: Count
+    batch: Count
+    movie_batch: Count
+
+
 class Evaluation(Section):
     """Scoring."""
 
@@ -223,8 +252,8 @@ class Compute(Section):
 class ModelEntry(Section):
     """One model to train."""
 
-    trainer: Literal["original", "weighted"]
-    variant: Literal["baseline", "rnn", "multitask", "rnn-multitask"]
+    trainer: Literal["original", "weighted", "softmax"]
+    variant: Literal["baseline", "rnn", "multitask", "rnn-multitask", "gate"]
     data: Name
     """The input that DVC watches for this model beyond what all models read."""
     watches: Annotated[list[Name], Field(min_length=3, max_length=3)]
@@ -241,9 +270,11 @@ class Params(Section):
     movie_map: MovieMap
     dialogues: Dialogues
     tags: Tags
+    titles: Titles
     model: Model
     loss: Loss
     training: Training
+    gate: Gate
     evaluation: Evaluation
     ladder: Ladder
     compute: Compute
@@ -256,6 +287,10 @@ class Params(Section):
                 raise ValueError(
                     f"models.{name} must be called {entry.trainer}-{entry.variant}, "
                     "its trainer and its variant"
+                )
+            if (entry.trainer == "softmax") != (entry.variant == "gate"):
+                raise ValueError(
+                    f"models.{name}: the trainer softmax and the variant gate go together"
                 )
         return self
 

@@ -55,6 +55,17 @@ def focal_loss(logits: Tensor, targets: Tensor, alpha: float, gamma: float) -> T
     return (alpha * (1 - torch.exp(-cross_entropy)) ** gamma * cross_entropy).mean()
 
 
+def softmax_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross-entropy of a softmax over the catalogue to labels that share a probability of 1.
+
+    Args:
+        logits: (requests, movies)
+        targets: Multi-hot, with a label in each row. (requests, movies)
+    """
+    shared = targets / targets.sum(1, keepdim=True)  # (requests, movies)
+    return functional.cross_entropy(logits.float(), shared)
+
+
 def tag_loss(logits: Tensor, movies: Tensor) -> Tensor:
     """Mean cross-entropy of the tags' movies: logits (tags, movies), movies (tags,)."""
     return functional.cross_entropy(logits.float(), movies)
@@ -74,8 +85,14 @@ def _weighted(loss: Loss, movies: int, mean_labels: float) -> Objective:
     return Objective(partial(binary_cross_entropy, pos_weight=pos_weight), loss.tag_weight)
 
 
+def _softmax(loss: Loss, movies: int, mean_labels: float) -> Objective:
+    """Movies compete for one probability; both tasks weigh the same."""
+    return Objective(softmax_cross_entropy, tag_weight=1.0)
+
+
 TRAINERS: dict[str, Callable[[Loss, int, float], Objective]] = {
     "original": _original,
     "weighted": _weighted,
+    "softmax": _softmax,
 }
 """By name: (loss parameters, catalogue size, mean labels a training example) → objective."""

@@ -11,19 +11,24 @@
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from stages.recommender import artifacts
 from stages.recommender.errors import UserError
+from stages.recommender.modeling.cooccurrence import Cooccurrence
 from stages.recommender.modeling.encoder import SentenceEncoder
-from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender
-from stages.recommender.params import Model
+from stages.recommender.modeling.gate import GatedRecommender
+from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender, RecommenderNetwork
+from stages.recommender.params import Gate, Model
 
 CONFIG, WEIGHTS, ENCODER, MOVIES, TAGS, REQUESTS = (
     "config.json",
@@ -49,12 +54,14 @@ class ModelConfig(BaseModel):
     """What stands in a request's text for a movie."""
     max_tokens: int
     """Of a request."""
+    gate: Gate | None = None
+    """Sizes of the variant ``gate``; ``None`` for all others, and then not in the file."""
 
 
 def save_model(
     folder: Path,
     config: ModelConfig,
-    model: OneShotRecommender,
+    model: RecommenderNetwork,
     encoder: SentenceEncoder,
     encoder_files: Path,
     catalogue: pa.Table,
@@ -74,7 +81,7 @@ def save_model(
         requests: Of ``artifacts.REQUEST_SCHEMA``.
     """
     with artifacts.atomic_folder(folder) as partial:
-        artifacts.write_json(partial / CONFIG, config.model_dump())
+        artifacts.write_json(partial / CONFIG, _fields(config))
         save_file({k: v.cpu() for k, v in model.state_dict().items()}, partial / WEIGHTS)
         # the files alone: those of a DVC cache may not be written over
         shutil.copytree(encoder_files, partial / ENCODER, copy_function=shutil.copyfile)
@@ -87,6 +94,19 @@ def save_model(
         artifacts.write_table(partial / REQUESTS, requests, artifacts.REQUEST_SCHEMA)
 
 
+def _fields(config: ModelConfig) -> dict[str, Any]:
+    return config.model_dump(exclude={"gate"} if config.gate is None else set())
+
+
+def _network(config: ModelConfig, width: int, weights: Mapping[str, Tensor]) -> RecommenderNetwork:
+    """The network that the weights are for, with others in it."""
+    if config.gate is None:
+        return OneShotRecommender(VARIANTS[config.variant], width, config.movies, config.model)
+    pairs = len(weights["cooccurrence.counts"])
+    counts = Cooccurrence(config.movies, pairs, config.gate.shrinkage)
+    return GatedRecommender(torch.zeros(config.movies, width), counts, config.gate)
+
+
 def frozen_encoder(folder: Path, pooling: str) -> SentenceEncoder:
     """An encoder that does not learn."""
     return SentenceEncoder(folder, pooling, trainable_layers="none")
@@ -94,7 +114,7 @@ def frozen_encoder(folder: Path, pooling: str) -> SentenceEncoder:
 
 def load_model(
     folder: Path, read_encoder: Callable[[Path, str], SentenceEncoder] = frozen_encoder
-) -> tuple[ModelConfig, OneShotRecommender, SentenceEncoder, pa.Table]:
+) -> tuple[ModelConfig, RecommenderNetwork, SentenceEncoder, pa.Table]:
     """Read a model's folder; both networks in evaluation mode, on the CPU.
 
     Args:
@@ -124,10 +144,10 @@ def load_model(
         encoder = read_encoder(folder / ENCODER, config.model.pooling)
     except (UserError, SafetensorError):
         raise UserError(f"{folder / ENCODER} holds no whole encoder; {remedy}") from None
-    model = OneShotRecommender(VARIANTS[config.variant], encoder.width, config.movies, config.model)
     try:
+        model = _network(config, encoder.width, weights)
         model.load_state_dict(weights)
-    except RuntimeError:
+    except (RuntimeError, KeyError):
         raise UserError(
             f"{folder / WEIGHTS} does not fit {CONFIG} and {ENCODER} beside it; {remedy}"
         ) from None

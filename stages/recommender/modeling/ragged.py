@@ -100,6 +100,16 @@ class Ragged:
         numbers = torch.arange(len(self), device=self.values.device)
         return torch.repeat_interleave(numbers, self.sizes, output_size=len(self.values))
 
+    def distinct(self) -> Ragged:
+        """Each sequence without the values that stand in it before."""
+        rows = self.rows()
+        _, number = torch.unique(self.values, return_inverse=True)
+        keys, order = torch.sort(rows * (len(self.values) + 1) + number, stable=True)
+        first = torch.ones_like(rows, dtype=torch.bool)
+        first[order[1:]] = keys[1:] != keys[:-1]
+        lengths = torch.bincount(rows[first], minlength=len(self))
+        return Ragged(self.values[first], lengths.cpu(), lengths)
+
     def to(self, device: torch.device) -> Ragged:
         """With values and sizes on a device."""
         return Ragged(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from stages.recommender.modeling.gate import GatedRecommender
 from stages.recommender.modeling.mentions import MentionNetwork
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.params import Model
@@ -18,6 +19,8 @@ class Variant:
     """The mention network's vector is joined to the sentence vector."""
     learns_tags: bool = False
     """A second head predicts the movie of a MovieLens tag from the tag's sentence vector."""
+    gates_repeats: bool = False
+    """It is a :class:`~stages.recommender.modeling.gate.GatedRecommender`."""
 
 
 VARIANTS = {
@@ -25,6 +28,7 @@ VARIANTS = {
     "rnn": Variant(reads_mentions=True),
     "multitask": Variant(learns_tags=True),
     "rnn-multitask": Variant(reads_mentions=True, learns_tags=True),
+    "gate": Variant(reads_mentions=True, gates_repeats=True),
 }
 
 
@@ -85,3 +89,7 @@ class OneShotRecommender(nn.Module):
             raise RuntimeError("this variant does not learn tags")
         logits: Tensor = self.tag_head(sentences)
         return logits
+
+
+RecommenderNetwork = OneShotRecommender | GatedRecommender
+"""What scores the catalogue from sentence vectors and mentions."""

@@ -19,7 +19,7 @@ from stages.recommender.modeling.model_folder import (
     load_model,
 )
 from stages.recommender.modeling.ragged import Ragged
-from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender
+from stages.recommender.modeling.variants import VARIANTS, RecommenderNetwork
 from stages.recommender.serving.catalogue import Catalogue, Movie, read_catalogue
 from stages.recommender.serving.linking import LinkedMention, TitleLinker
 from stages.recommender.serving.reasons import (
@@ -110,7 +110,7 @@ class Recommender:
         self,
         name: str,
         config: ModelConfig,
-        model: OneShotRecommender,
+        model: RecommenderNetwork,
         encoder: SentenceEncoder,
         encoder_folder: Path,
         catalogue: Catalogue,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -56,6 +56,18 @@ class DialogueExamples:
     def __len__(self) -> int:
         return len(self.tokens)
 
+    def inputs(self) -> tuple[Any, ...]:
+        """What a model reads beside the sentence vectors."""
+        return (self.mentions,)
+
+    def an_epoch(self) -> int:
+        """How many examples an epoch reads."""
+        return len(self)
+
+    def batches(self, size: int, seed: int, epoch: int) -> list[Tensor]:
+        """The rows of each batch of an epoch; see :func:`dialogue_batches`."""
+        return dialogue_batches(len(self), size, seed, epoch)
+
     def take(self, rows: Tensor) -> DialogueExamples:
         """The examples at ``rows`` (m,), in that order."""
         return DialogueExamples(
@@ -87,9 +99,9 @@ class DialogueExamples:
     def digest(self) -> str:
         """Of tokens, mentions and labels: tells these examples from any others."""
         parts = (self.tokens, self.mentions, self.labels)
-        return _digest(*(tensor for part in parts for tensor in (part.lengths, part.values)))
+        return digest_of(*(tensor for part in parts for tensor in (part.lengths, part.values)))
 
-    def with_vectors(self, vectors: Tensor) -> DialogueExamples:
+    def with_vectors(self, vectors: Tensor) -> Self:
         """With the sentence vectors of a frozen encoder."""
         return replace(self, vectors=vectors)
 
@@ -142,14 +154,15 @@ class TagExamples:
 
     def digest(self) -> str:
         """Of tokens and movies: tells these examples from any others."""
-        return _digest(self.tokens.lengths, self.tokens.values, self.movies)
+        return digest_of(self.tokens.lengths, self.tokens.values, self.movies)
 
-    def with_vectors(self, vectors: Tensor) -> TagExamples:
+    def with_vectors(self, vectors: Tensor) -> Self:
         """With the sentence vectors of a frozen encoder."""
         return replace(self, vectors=vectors)
 
 
-def _digest(*tensors: Tensor) -> str:
+def digest_of(*tensors: Tensor) -> str:
+    """Of tensors of one dimension, each with its length: sha256 in hexadecimal."""
     digest = hashlib.sha256()
     for tensor in tensors:
         digest.update(len(tensor).to_bytes(8, "little"))
@@ -165,7 +178,7 @@ def batches_of(examples: Examples, rows: Sequence[Tensor]) -> list[Examples]:
 
     Args:
         examples: To choose from.
-        rows: Of each batch; see :func:`dialogue_batches` and :func:`tag_batches`.
+        rows: Of each batch; see :meth:`DialogueExamples.batches` and :func:`tag_batches`.
     """
     if not rows:
         return []

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -16,13 +16,12 @@ from stages.recommender.evaluation import metrics
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.losses import Objective, tag_loss
 from stages.recommender.modeling.ragged import multi_hot
-from stages.recommender.modeling.variants import OneShotRecommender
+from stages.recommender.modeling.variants import RecommenderNetwork
 from stages.recommender.params import Training
 from stages.recommender.training.batches import (
     DialogueExamples,
     TagExamples,
     batches_of,
-    dialogue_batches,
     tag_batches,
 )
 from stages.recommender.training.checkpoints import Checkpoints, EpochRecord, Progress
@@ -52,9 +51,12 @@ class Trainee:
         tags: The auxiliary task's examples; ``None`` for a variant without.
         objective: The loss.
         evaluation_batch: Examples scored at once.
+        rules: How the names of the model's parameters begin that learn at a rate of their own,
+            without weight decay.
+        rule_learning_rate: That rate.
     """
 
-    model: OneShotRecommender
+    model: RecommenderNetwork
     encoder: SentenceEncoder | None
     dialogue_encoder: TextEncoder | None
     tag_encoder: TextEncoder | None
@@ -63,6 +65,8 @@ class Trainee:
     tags: TagExamples | None
     objective: Objective
     evaluation_batch: int
+    rules: tuple[str, ...] = ()
+    rule_learning_rate: float = 0.0
 
     def learning_parameters(self) -> dict[str, torch.nn.Parameter]:
         """All parameters that learn, by name; the encoder's begin with ``encoder.``."""
@@ -98,7 +102,7 @@ def fit(
         UserError: The loss is no longer a finite number.
     """
     optimizer = _optimizer(trainee, params)
-    steps_an_epoch = math.ceil(len(trainee.train) / params.dialogue_batch)
+    steps_an_epoch = math.ceil(trainee.train.an_epoch() / params.dialogue_batch)
     total_steps = params.epochs * steps_an_epoch
     with checkpoints.alone():
         progress = checkpoints.restore(optimizer)
@@ -118,11 +122,16 @@ def fit(
 def _optimizer(trainee: Trainee, params: Training) -> torch.optim.Optimizer:
     encoder: list[torch.nn.Parameter] = []
     heads: list[torch.nn.Parameter] = []
+    rules: list[torch.nn.Parameter] = []
     for name, parameter in trainee.learning_parameters().items():
-        (encoder if name.startswith("encoder.") else heads).append(parameter)
-    groups = [
+        if name.removeprefix("model.").startswith(trainee.rules):
+            rules.append(parameter)
+        else:
+            (encoder if name.startswith("encoder.") else heads).append(parameter)
+    groups: list[dict[str, Any]] = [
         {"params": heads, "lr": params.head_learning_rate},
         {"params": encoder, "lr": params.encoder_learning_rate},
+        {"params": rules, "lr": trainee.rule_learning_rate, "weight_decay": 0.0},
     ]
     groups = [group | {"rate": group["lr"]} for group in groups if group["params"]]
     return torch.optim.AdamW(groups, weight_decay=params.weight_decay, fused=True)
@@ -146,9 +155,9 @@ def _train_epoch(
     bar: "tqdm[NoReturn]",
     foretell: Callable[[float], None] | None,
 ) -> None:
-    steps_an_epoch = math.ceil(len(trainee.train) / params.dialogue_batch)
+    steps_an_epoch = math.ceil(trainee.train.an_epoch() / params.dialogue_batch)
     epoch, done = divmod(progress.step, steps_an_epoch)
-    rows = dialogue_batches(len(trainee.train), params.dialogue_batch, params.seed, epoch)[done:]
+    rows = trainee.train.batches(params.dialogue_batch, params.seed, epoch)[done:]
     batches = batches_of(trainee.train, rows)
     tag_batches_too: list[TagExamples] | list[None] = [None] * len(batches)
     if trainee.tags:
@@ -196,7 +205,7 @@ def _step(
 ) -> Tensor:
     """One optimizer step; the dialogues' and the tags' loss, (2,) float64."""
     with machine.autocast():
-        logits = trainee.model(sentence_vectors(trainee.dialogue_encoder, batch), batch.mentions)
+        logits = trainee.model(sentence_vectors(trainee.dialogue_encoder, batch), *batch.inputs())
         tag_logits = (
             trainee.model.tag_logits(sentence_vectors(trainee.tag_encoder, tags)) if tags else None
         )

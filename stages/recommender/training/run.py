@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,12 +14,17 @@ import torch
 from tqdm import tqdm
 
 from stages.recommender import artifacts
+from stages.recommender.dialogues import splits
 from stages.recommender.errors import UserError
 from stages.recommender.evaluation.readings import PAPER_SPLIT
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.losses import TRAINERS, Objective
 from stages.recommender.modeling.model_folder import ModelConfig
-from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender
+from stages.recommender.modeling.variants import (
+    VARIANTS,
+    OneShotRecommender,
+    RecommenderNetwork,
+)
 from stages.recommender.params import ModelEntry, Params
 from stages.recommender.training.batches import DialogueExamples, TagExamples
 from stages.recommender.training.checkpoints import Checkpoints, Progress, code_digest
@@ -45,6 +51,7 @@ class Inputs:
         movies: The catalogue, of ``artifacts.MOVIE_SCHEMA``.
         known_for: Its movies' tags, of ``artifacts.KNOWN_FOR_SCHEMA``.
         encoder: Folder with the encoder's files.
+        movie_texts: Of ``artifacts.MOVIE_TEXT_SCHEMA``; ``None`` for a variant without.
     """
 
     examples: Mapping[tuple[str, str], pa.Table]
@@ -52,6 +59,7 @@ class Inputs:
     movies: pa.Table
     known_for: pa.Table
     encoder: Path
+    movie_texts: pa.Table | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,7 @@ class Trained:
     """
 
     config: ModelConfig
-    model: OneShotRecommender
+    model: RecommenderNetwork
     encoder: SentenceEncoder
     progress: Progress
     test_loss: float
@@ -86,11 +94,18 @@ class ModelRun:
         entry: Trainer and variant.
         params: All parameters.
         inputs: What to train on and score with.
+        seed_run: How the variant is trained with one seed.
     """
 
-    def __init__(self, entry: ModelEntry, params: Params, inputs: Inputs) -> None:
+    def __init__(
+        self,
+        entry: ModelEntry,
+        params: Params,
+        inputs: Inputs,
+        seed_run: "type[SeedRun] | None" = None,
+    ) -> None:
         self._trainings = [
-            SeedRun(entry, _for_repeat(params, repeat), inputs, repeat)
+            (seed_run or SeedRun)(entry, _for_repeat(params, repeat), inputs, repeat)
             for repeat in range(params.training.repeats)
         ]
         self.inputs = inputs
@@ -146,7 +161,7 @@ class SeedRun:
         whole = {
             split: self._dialogues("whole", split) for split in ("train", "validation", "test")
         }
-        trainee, encoder = self._trainee(whole["train"], whole["validation"])
+        trainee, encoder = self._trainee(self._lessons(whole["train"]), whole["validation"])
         checkpoints = self._checkpoints(trainee)
         progress = fit(trainee, self.params.training, self.machine, checkpoints, self._foretell)
         answers = {"whole": whole["test"]}
@@ -168,13 +183,22 @@ class SeedRun:
             scored["whole"].loss,
             self._held_out_tag_loss(trainee),
             pa.concat_tables(tables),
-            self._requests(trainee),
+            self._requests(trainee, whole["train"]),
         )
 
-    def _requests(self, trainee: Trainee) -> pa.Table:
+    def _lessons(self, whole: DialogueExamples, paper: bool = False) -> DialogueExamples:
+        """What is trained on, from the training examples of ``whole``.
+
+        Args:
+            whole: Those of the split.
+            paper: Whether the split is the paper's.
+        """
+        return whole
+
+    def _requests(self, trainee: Trainee, train: DialogueExamples) -> pa.Table:
         """The training examples with their vectors, by which like requests are found."""
         table = self.inputs.examples["whole", "train"]
-        vectors = vectors_of(trainee.encoder, trainee.train, trainee.evaluation_batch, self.machine)
+        vectors = vectors_of(trainee.encoder, train, trainee.evaluation_batch, self.machine)
         return table.select(["text", "mentions", "labels"]).append_column("vector", vectors)
 
     def finish(self) -> None:
@@ -189,23 +213,15 @@ class SeedRun:
 
     def _train_on_paper_split(self, whole: Mapping[str, DialogueExamples]) -> pa.Table:
         """The same model on a random part of the training file; its rankings of another part."""
-        table = self._training_file()
-        examples = DialogueExamples.concatenate([whole[split] for split in self._splits_of_file()])
-
-        def rows(split: str) -> torch.Tensor:
-            chosen = pc.fill_null(pc.equal(table["paper_split"], split), False)
-            found = torch.from_numpy(chosen.to_numpy()).nonzero()[:, 0]
-            if not len(found):
-                raise UserError(
-                    f"the {split} part of the paper's split has no example; use more dialogues, "
-                    f"or leave {PAPER_SPLIT} out of evaluation.readings"
-                )
-            return found
-
-        trainee, _ = self._trainee(examples.take(rows("train")), examples.take(rows("validation")))
+        table = self._training_file("whole")
+        parts = [whole[split] for split in self._splits_of_file()]
+        examples = parts[0].concatenate(parts)
+        rows = {split: rows_of_paper_split(table, split) for split in splits.SPLITS}
+        train = self._lessons(examples.take(rows["train"]), paper=True)
+        trainee, _ = self._trainee(train, examples.take(rows["validation"]))
         fit(trainee, self.params.training, self.machine, self._checkpoints(trainee))
-        answered = self._score(trainee, examples.take(rows("test")))
-        return self._table(PAPER_SPLIT, table.take(pa.array(rows("test").numpy())), answered)
+        answered = self._score(trainee, examples.take(rows["test"]))
+        return self._table(PAPER_SPLIT, table.take(pa.array(rows["test"].numpy())), answered)
 
     def _splits_of_file(self) -> list[str]:
         """Those that hold the training file's dialogues, each once.
@@ -216,9 +232,9 @@ class SeedRun:
         notebook = self.params.dialogues.protocol == "notebook"
         return ["train", "test"] if notebook else ["train", "validation", "test"]
 
-    def _training_file(self) -> pa.Table:
+    def _training_file(self, reading: str) -> pa.Table:
         return pa.concat_tables(
-            [self.inputs.examples["whole", split] for split in self._splits_of_file()]
+            [self.inputs.examples[reading, split] for split in self._splits_of_file()]
         )
 
     def _table(self, reading: str, examples: pa.Table, scored: Scored) -> pa.Table:
@@ -229,9 +245,7 @@ class SeedRun:
     ) -> tuple[Trainee, SentenceEncoder]:
         torch.manual_seed(self.params.training.seed)
         encoder = self._new_encoder()
-        variant = VARIANTS[self.entry.variant]
-        movies = self.inputs.movies.num_rows
-        model = OneShotRecommender(variant, encoder.width, movies, self.params.model)
+        model = self._model(encoder, train)
         learning = None if self.frozen else encoder
         training = self.params.training
         trainee = Trainee(
@@ -241,11 +255,21 @@ class SeedRun:
             tag_encoder=training_encoder(learning, training.tag_batch, self.machine),
             train=train.to(self.machine.device),
             validation=validation.to(self.machine.device),
-            tags=self._tags("train") if variant.learns_tags else None,
+            tags=self._auxiliary(),
             objective=self._objective(train),
             evaluation_batch=self.params.evaluation.batch,
         )
         return trainee, encoder
+
+    def _model(self, encoder: SentenceEncoder, train: DialogueExamples) -> RecommenderNetwork:
+        """A new one, for these training examples."""
+        movies = self.inputs.movies.num_rows
+        variant = VARIANTS[self.entry.variant]
+        return OneShotRecommender(variant, encoder.width, movies, self.params.model)
+
+    def _auxiliary(self) -> TagExamples | None:
+        """The auxiliary task's examples."""
+        return self._tags("train") if VARIANTS[self.entry.variant].learns_tags else None
 
     def _objective(self, train: DialogueExamples) -> Objective:
         mean_labels = float(train.labels.lengths.double().mean())
@@ -305,9 +329,13 @@ class SeedRun:
             variant=self.entry.variant,
             movies=self.inputs.movies.num_rows,
             model=self.params.model,
-            text_form=self.params.dialogues.text_form,
-            max_tokens=self.params.dialogues.max_tokens,
+            **self._of_requests(),
         )
+
+    def _of_requests(self) -> dict[str, Any]:
+        """The fields of the configuration that say what a request's text looks like."""
+        dialogues = self.params.dialogues
+        return {"text_form": dialogues.text_form, "max_tokens": dialogues.max_tokens}
 
     def _checkpoints(self, trainee: Trainee) -> Checkpoints:
         checkpoints = Checkpoints(self._folder(trainee), trainee.learning_parameters())
@@ -316,7 +344,11 @@ class SeedRun:
 
     def _folder(self, trainee: Trainee) -> Path:
         """Named after all that the trained weights and their history depend on."""
-        depends_on = {
+        text = json.dumps(self._depends_on(trainee), sort_keys=True)
+        return artifacts.CACHE / "training" / hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def _depends_on(self, trainee: Trainee) -> dict[str, object]:
+        return {
             "code": code_digest(),
             "entry": [self.entry.trainer, self.entry.variant],
             "model": self.params.model.model_dump(),
@@ -329,12 +361,10 @@ class SeedRun:
             "evaluation batch": trainee.evaluation_batch,
             "tags": trainee.tags.digest() if trainee.tags else None,
         }
-        name = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:32]
-        return artifacts.CACHE / "training" / name
 
     def _loss_parameters(self) -> dict[str, object]:
         """Those that this trainer and variant depend on."""
-        if self.entry.trainer == "original":
+        if self.entry.trainer != "weighted":
             return {}
         without_tags = not VARIANTS[self.entry.variant].learns_tags
         return self.params.loss.model_dump(exclude={"tag_weight"} if without_tags else set())
@@ -343,7 +373,8 @@ class SeedRun:
         if self.machine.device.type == "cpu" and not self.frozen:
             models = len(self.params.models)
             if PAPER_SPLIT in self.params.evaluation.readings:
-                again = pc.sum(pc.equal(self._training_file()["paper_split"], "train")).as_py()
+                split = self._training_file("whole")["paper_split"]
+                again = pc.sum(pc.equal(split, "train")).as_py()
                 seconds *= 1 + again / self.inputs.examples["whole", "train"].num_rows
             tqdm.write(
                 f"No GPU is used: this model takes about {_span(seconds)} here, all {models} about "
@@ -352,6 +383,22 @@ class SeedRun:
                 "-S training.head_learning_rate=0.001",
                 file=sys.stderr,
             )
+
+
+def rows_of_paper_split(table: pa.Table, split: str) -> torch.Tensor:
+    """The rows of a table of ``artifacts.EXAMPLE_SCHEMA`` that are of a part of the paper's split.
+
+    Raises:
+        UserError: There is none.
+    """
+    chosen = pc.fill_null(pc.equal(table["paper_split"], split), False)
+    found = torch.from_numpy(chosen.to_numpy()).nonzero()[:, 0]
+    if not len(found):
+        raise UserError(
+            f"the {split} part of the paper's split has no example; use more dialogues, "
+            f"or leave {PAPER_SPLIT} out of evaluation.readings"
+        )
+    return found
 
 
 def _span(seconds: float) -> str:

@@ -15,7 +15,7 @@ from stages.recommender.evaluation.rankings import DEPTH
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.losses import tag_loss
 from stages.recommender.modeling.ragged import multi_hot
-from stages.recommender.modeling.variants import OneShotRecommender
+from stages.recommender.modeling.variants import RecommenderNetwork
 from stages.recommender.training.batches import DialogueExamples, TagExamples
 from stages.recommender.training.determinism import Machine
 from stages.recommender.training.graphs import TextEncoder
@@ -95,7 +95,7 @@ def ranking_table(
 
 @torch.inference_mode()
 def score(
-    model: OneShotRecommender,
+    model: RecommenderNetwork,
     encoder: SentenceEncoder | None,
     examples: DialogueExamples,
     dialogue_loss: Callable[[Tensor, Tensor], Tensor],
@@ -127,7 +127,7 @@ def score(
     rankings = []
     for part in examples.split(counts):
         with machine.autocast():
-            logits = model(sentence_vectors(encoder, part), part.mentions).float()
+            logits = model(sentence_vectors(encoder, part), *part.inputs()).float()
         targets = multi_hot(part.labels, logits.shape[1])
         total += dialogue_loss(logits, targets).double() * len(part)
         rankings.append(best_movies(logits, depth))
@@ -170,7 +170,7 @@ def _counts(examples: int, batch: int) -> list[int]:
 
 @torch.inference_mode()
 def score_tags(
-    model: OneShotRecommender,
+    model: RecommenderNetwork,
     encoder: SentenceEncoder | None,
     tags: TagExamples,
     batch: int,

@@ -1,0 +1,147 @@
+"""The repeat-explore gate: one model that recommends something new or repeats what was named.
+
+After RepeatNet's repeat-explore mechanism (Ren et al. 2019, "RepeatNet: A Repeat Aware Neural
+Recommendation Machine for Session-based Recommendation"); here both share one softmax.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from stages.recommender.modeling.cooccurrence import FLOOR, Cooccurrence
+from stages.recommender.modeling.ragged import Ragged
+from stages.recommender.params import Gate
+
+READINGS = ("whole", "before", "turn")
+"""How a request was read out of its dialogue; an index into it tells the model."""
+BEFORE = READINGS.index("before")
+_REPEATS_AT_FIRST = (4.0, 0.0, 2.0)
+"""Where the gate of each reading starts: a whole dialogue's labels hold many of its mentions."""
+_PLACES = 8
+"""Mentions whose place, and number, has a bias of its own; all after them share the last."""
+_READING_WIDTH = 8
+_TEXT_SCALE = 4.0
+"""Of the product with a movie's text, a vector of length 1."""
+
+
+class GatedRecommender(nn.Module):
+    """Sentence vector and reading → hidden layer → a logit a movie, the sum of three terms.
+
+    * explore: an output layer that starts from popularity, and a product with the vector of the
+      movie's own text (title, year, genres, tags);
+    * co-occurrence: its lift beside the mentioned movies, times a factor by request;
+    * repeat, for the mentioned movies alone: a bias by request, and by the mention's place and
+      the number of mentions in each reading.
+
+    Args:
+        movie_texts: Sentence vectors of the movies' texts. (movies, width)
+        cooccurrence: Counts over the training dialogues.
+        params: Sizes and dropout.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    movie_texts: Tensor
+
+    def __init__(self, movie_texts: Tensor, cooccurrence: Cooccurrence, params: Gate) -> None:
+        super().__init__()
+        movies, width = movie_texts.shape
+        self.cooccurrence = cooccurrence
+        centred = functional.normalize(movie_texts - movie_texts.mean(0), dim=1)
+        self.register_buffer("movie_texts", centred)
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("deviation", torch.ones(width))
+        self.sentence_dropout = nn.Dropout(params.sentence_dropout)
+        self.reading = nn.Embedding(len(READINGS), _READING_WIDTH)
+        self.hidden = nn.Sequential(
+            nn.Linear(width + _READING_WIDTH, params.hidden_size),
+            nn.ReLU(),
+            nn.Dropout(params.dropout),
+        )
+        self.output = nn.Linear(params.hidden_size, movies)
+        nn.init.normal_(self.output.weight, std=0.05)
+        self.text_query = nn.Linear(params.hidden_size, width, bias=False)
+        nn.init.normal_(self.text_query.weight, std=0.02)
+        self.lift = nn.Linear(params.hidden_size, 1)
+        nn.init.zeros_(self.lift.weight)
+        nn.init.constant_(self.lift.bias, 0.5)
+        self.repeat = nn.Linear(params.hidden_size, 1)
+        nn.init.zeros_(self.repeat.weight)
+        nn.init.zeros_(self.repeat.bias)
+        self.from_start = nn.Parameter(torch.zeros(len(READINGS), _PLACES))
+        self.from_end = nn.Parameter(torch.zeros(len(READINGS), _PLACES))
+        start = torch.tensor(_REPEATS_AT_FIRST)[:, None]
+        self.by_number = nn.Parameter(start.expand(-1, _PLACES).clone())
+
+    def start_from(self, sentences: Tensor) -> None:
+        """Standardise by the training requests' vectors, and start from popularity.
+
+        Args:
+            sentences: (training requests, width)
+        """
+        with torch.no_grad():
+            self.mean.copy_(sentences.mean(0))
+            self.deviation.copy_(sentences.std(0).clamp(min=1e-3))
+            self.output.bias.copy_(torch.log(self.cooccurrence.share + FLOOR))
+
+    def forward(
+        self,
+        sentences: Tensor,
+        mentions: Ragged,
+        readings: Tensor | None = None,
+        own: Ragged | None = None,
+    ) -> Tensor:
+        """Score the catalogue.
+
+        Args:
+            sentences: Sentence vectors of the requests. (requests, width)
+            mentions: Catalogue indices that each request mentions, in order.
+            readings: Indices into :data:`READINGS`; ``None``: all ``before``. (requests,)
+            own: See :meth:`Cooccurrence.forward`; for training.
+
+        Returns:
+            Logits. (requests, movies)
+        """
+        if readings is None:
+            readings = self._before(sentences)
+        hidden = self._hidden(sentences, readings)  # (requests, hidden_size)
+        named = mentions.distinct()
+        lift = self.cooccurrence(named, own)  # (requests, movies)
+        logits = self._explore(hidden) + functional.softplus(self.lift(hidden)) * lift
+        rows = named.rows()  # (mentions,)
+        places = torch.arange(len(rows), device=rows.device)
+        places = places - (torch.cumsum(named.sizes, 0) - named.sizes)[rows]
+        number, reading = named.sizes[rows], readings[rows]
+        repeat = (
+            self.repeat(hidden)[rows, 0]
+            + self.from_start[reading, places.clamp(max=_PLACES - 1)]
+            + self.from_end[reading, (number - 1 - places).clamp(max=_PLACES - 1)]
+            + self.by_number[reading, (number - 1).clamp(max=_PLACES - 1)]
+        )  # (mentions,)
+        cells = rows * logits.shape[1] + named.values
+        added: Tensor = logits.flatten().index_add(0, cells, repeat.to(logits.dtype))
+        return added.view_as(logits)
+
+    def tag_logits(self, sentences: Tensor) -> Tensor:
+        """Score the catalogue for movies' own texts: (texts, width) → (texts, movies)."""
+        return self._explore(self._hidden(sentences, self._before(sentences)))
+
+    def _before(self, sentences: Tensor) -> Tensor:
+        return torch.full((len(sentences),), BEFORE, device=sentences.device)
+
+    def _hidden(self, sentences: Tensor, readings: Tensor) -> Tensor:
+        standard = self.sentence_dropout((sentences - self.mean) / self.deviation)
+        hidden: Tensor = self.hidden(torch.cat([standard, self.reading(readings)], dim=1))
+        return hidden
+
+    def _explore(self, hidden: Tensor) -> Tensor:
+        by_text = self.text_query(hidden) @ self.movie_texts.T  # (requests, movies)
+        logits: Tensor = self.output(hidden) + _TEXT_SCALE * by_text
+        return logits.float()
+
+
+RULES = ("lift.", "from_start", "from_end", "by_number")
+"""The parameters, by the beginnings of their names, that are few and act on all requests alike:
+they learn at a rate of their own, without weight decay."""

@@ -1,0 +1,148 @@
+"""The gate's training examples: of every reading, each telling which dialogue it is from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stages.recommender.modeling.gate import READINGS
+from stages.recommender.modeling.ragged import Ragged
+from stages.recommender.training.batches import DialogueExamples, dialogue_batches, digest_of
+
+_TURN_STREAM = 3
+_TIMES = {"whole": 2, "before": 1}
+"""How often an epoch reads an example; of each dialogue's turns it reads one, drawn anew.
+
+With all its turns in each epoch, a dialogue of many would be learnt by heart.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateExamples(DialogueExamples):
+    """Requests with their labels, of several readings.
+
+    Attributes:
+        readings: Indices into :data:`~stages.recommender.modeling.gate.READINGS`. (requests,)
+        dialogues: The conversation that each is from. (requests,)
+        own: What that conversation recommends, where the model's co-occurrence counts hold it.
+    """
+
+    readings: Tensor
+    dialogues: Tensor
+    own: Ragged
+
+    @classmethod
+    def read(cls, examples: DialogueExamples, reading: str, dialogues: Tensor) -> GateExamples:
+        """Examples of one reading, from conversations that are not counted."""
+        count = len(examples)
+        empty = torch.zeros(0, dtype=torch.int64)
+        return cls(
+            **vars(examples),
+            readings=torch.full((count,), READINGS.index(reading)),
+            dialogues=dialogues,
+            own=Ragged(empty, torch.zeros(count, dtype=torch.int64)),
+        )
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Any]) -> GateExamples:
+        """All parts' examples, one part after the other."""
+        return cls(
+            **vars(DialogueExamples.concatenate(parts)),
+            readings=torch.cat([part.readings for part in parts]),
+            dialogues=torch.cat([part.dialogues for part in parts]),
+            own=Ragged.concatenate([part.own for part in parts]),
+        )
+
+    def by_dialogue(self, movies: int) -> tuple[Ragged, Ragged, Tensor]:
+        """What each conversation names and recommends, over all its examples.
+
+        Args:
+            movies: Size of the catalogue.
+
+        Returns:
+            Distinct catalogue indices, ascending, that each conversation names, and those of them
+            that its recommender does; for each example, the number of its conversation.
+        """
+        distinct, number = torch.unique(self.dialogues, return_inverse=True)
+        labels = number[self.labels.rows()] * movies + self.labels.values
+        mentions = number[self.mentions.rows()] * movies + self.mentions.values
+
+        def sets(cells: Tensor) -> Ragged:
+            cells = torch.unique(cells)
+            rows = torch.div(cells, movies, rounding_mode="floor")
+            return Ragged(cells % movies, torch.bincount(rows, minlength=len(distinct)))
+
+        return sets(torch.cat([labels, mentions])), sets(labels), number
+
+    def counted(self, movies: int) -> GateExamples:
+        """The same, from conversations that the co-occurrence counts hold."""
+        _, recommended, number = self.by_dialogue(movies)
+        return replace(self, own=recommended.take(number))
+
+    def inputs(self) -> tuple[Any, ...]:
+        """What the gate reads beside the sentence vectors."""
+        return self.mentions, self.readings, self.own
+
+    def an_epoch(self) -> int:
+        """How many examples an epoch reads."""
+        return len(self._rows_of_epoch(0, 0))
+
+    def batches(self, size: int, seed: int, epoch: int) -> list[Tensor]:
+        """The rows of each batch of an epoch, shuffled; one turn a dialogue is drawn."""
+        rows = self._rows_of_epoch(seed, epoch)
+        return [rows[batch] for batch in dialogue_batches(len(rows), size, seed, epoch)]
+
+    def _rows_of_epoch(self, seed: int, epoch: int) -> Tensor:
+        readings, dialogues = self.readings.cpu().numpy(), self.dialogues.cpu().numpy()
+        parts = [
+            np.tile(np.flatnonzero(readings == READINGS.index(reading)), times)
+            for reading, times in _TIMES.items()
+        ]
+        turns = np.flatnonzero(readings == READINGS.index("turn"))
+        turns = turns[np.argsort(dialogues[turns], kind="stable")]
+        _, begins, counts = np.unique(dialogues[turns], return_index=True, return_counts=True)
+        drawn = np.random.default_rng([seed, _TURN_STREAM, epoch]).random(len(begins))
+        parts.append(turns[begins + (drawn * counts).astype(np.int64)])
+        return torch.from_numpy(np.concatenate(parts))
+
+    def take(self, rows: Tensor) -> GateExamples:
+        """The examples at ``rows`` (m,), in that order."""
+        there = rows.to(self.readings.device)
+        return GateExamples(
+            **vars(super().take(rows)),
+            readings=self.readings[there],
+            dialogues=self.dialogues[there],
+            own=self.own.take(rows),
+        )
+
+    def split(self, counts: list[int]) -> list[DialogueExamples]:
+        """The first ``counts[0]`` examples, the next ``counts[1]``, and so on, without copying."""
+        parts = (
+            super().split(counts),
+            torch.split(self.readings, counts),
+            torch.split(self.dialogues, counts),
+            self.own.split(counts),
+        )
+        return [
+            GateExamples(**vars(part), readings=readings, dialogues=dialogues, own=own)
+            for part, readings, dialogues, own in zip(*parts, strict=True)
+        ]
+
+    def to(self, device: torch.device) -> GateExamples:
+        """With all values on a device."""
+        return GateExamples(
+            **vars(super().to(device)),
+            readings=self.readings.to(device),
+            dialogues=self.dialogues.to(device),
+            own=self.own.to(device),
+        )
+
+    def digest(self) -> str:
+        """Tells these examples from any others."""
+        more = digest_of(self.readings, self.dialogues, self.own.lengths, self.own.values)
+        return super().digest() + more

@@ -1,0 +1,100 @@
+"""How the variant ``gate`` is trained: on all readings, with its own texts and counts."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stages.recommender.modeling.cooccurrence import Cooccurrence
+from stages.recommender.modeling.encoder import SentenceEncoder
+from stages.recommender.modeling.gate import READINGS, RULES, GatedRecommender
+from stages.recommender.modeling.losses import Objective
+from stages.recommender.modeling.ragged import Ragged
+from stages.recommender.modeling.variants import RecommenderNetwork
+from stages.recommender.params import ModelEntry, Params
+from stages.recommender.training.batches import DialogueExamples, TagExamples
+from stages.recommender.training.gate_examples import GateExamples
+from stages.recommender.training.loop import Trainee
+from stages.recommender.training.run import Inputs, SeedRun, rows_of_paper_split
+
+
+class GateRun(SeedRun):
+    """The training of the gate with one seed; see :class:`SeedRun`.
+
+    The texts of its movies stand in the place of the tags: each is a request for its movie.
+    """
+
+    def __init__(self, entry: ModelEntry, params: Params, inputs: Inputs, repeat: int) -> None:
+        gate = params.gate
+        training = params.training.model_copy(
+            update={
+                "trainable_layers": "none",
+                "epochs": gate.epochs,
+                "dialogue_batch": gate.batch,
+                "tag_batch": gate.movie_batch,
+                "head_learning_rate": gate.learning_rate,
+            }
+        )
+        super().__init__(entry, params.model_copy(update={"training": training}), inputs, repeat)
+
+    def _dialogues(self, reading: str, split: str) -> GateExamples:
+        conversations = self.inputs.examples[reading, split]["conversation_id"].to_numpy()
+        return GateExamples.read(
+            super()._dialogues(reading, split), reading, torch.from_numpy(conversations.copy())
+        )
+
+    def _lessons(self, whole: DialogueExamples, paper: bool = False) -> GateExamples:
+        """The examples of all readings, from the conversations of a training split."""
+        parts = [whole]
+        for reading in READINGS[1:]:
+            if paper:
+                of_file = [self._dialogues(reading, split) for split in self._splits_of_file()]
+                rows = rows_of_paper_split(self._training_file(reading), "train")
+                parts.append(GateExamples.concatenate(of_file).take(rows))
+            else:
+                parts.append(self._dialogues(reading, "train"))
+        return GateExamples.concatenate(parts).counted(self.inputs.movies.num_rows)
+
+    def _trainee(
+        self, train: DialogueExamples, validation: DialogueExamples
+    ) -> tuple[Trainee, SentenceEncoder]:
+        trainee, encoder = super()._trainee(train, validation)
+        rate = self.params.gate.rule_learning_rate
+        return replace(trainee, rules=RULES, rule_learning_rate=rate), encoder
+
+    def _model(self, encoder: SentenceEncoder, train: DialogueExamples) -> RecommenderNetwork:
+        if not isinstance(train, GateExamples) or train.vectors is None:
+            raise TypeError("the gate trains on examples of all readings, with vectors")
+        movies, gate = self.inputs.movies.num_rows, self.params.gate
+        named, recommended, _ = train.by_dialogue(movies)
+        counts = Cooccurrence.count(named, recommended, movies, gate.shrinkage)
+        model = GatedRecommender(self._movie_text_vectors(), counts, gate)
+        model.start_from(train.vectors)
+        return model
+
+    def _auxiliary(self) -> TagExamples:
+        return self._movie_texts().with_vectors(self._movie_text_vectors()).to(self.machine.device)
+
+    def _movie_texts(self) -> TagExamples:
+        table = self.inputs.movie_texts
+        if table is None:
+            raise ValueError("the gate needs the texts of its movies")
+        movies = torch.from_numpy(table["movie"].to_numpy().astype("int64"))
+        return TagExamples(Ragged.from_column(table["input_ids"]), movies)
+
+    def _movie_text_vectors(self) -> Tensor:
+        return self._vectors(self._movie_texts(), "sentence vectors, movies")
+
+    def _objective(self, train: DialogueExamples) -> Objective:
+        return replace(super()._objective(train), tag_weight=self.params.gate.movie_text_weight)
+
+    def _held_out_tag_loss(self, trainee: Trainee) -> None:
+        """None: every movie's text is trained on."""
+
+    def _of_requests(self) -> dict[str, Any]:
+        most = self.params.titles.max_tokens
+        return {"text_form": "titles", "max_tokens": most, "gate": self.params.gate}
+
+    def _depends_on(self, trainee: Trainee) -> dict[str, object]:
+        return super()._depends_on(trainee) | {"gate": self.params.gate.model_dump()}
