@@ -26,12 +26,15 @@ VARIANTS = ("baseline", "rnn", "multitask", "rnn-multitask")
 ORIGINAL = [f"train@original-{variant}" for variant in VARIANTS]
 WEIGHTED = [f"train@weighted-{variant}" for variant in VARIANTS]
 EIGHT = [*ORIGINAL, *WEIGHTED]
+GATE = "train@softmax-gate"
+MODELS = [*EIGHT, GATE]
 WITH_TAGS = [name for name in EIGHT if name.endswith("multitask")]
 
-FROM_EXAMPLES = ["fit_baselines", *EIGHT, "compare"]
+FROM_EXAMPLES = ["fit_baselines", *MODELS, "compare"]
 FROM_DIALOGUES = ["tokenize_dialogues", *FROM_EXAMPLES]
-FROM_MOVIE_MAP = ["build_movie_map", "tokenize_tags", *FROM_DIALOGUES]
-FROM_ENCODER = ["download_encoder", "tokenize_tags", *FROM_DIALOGUES, "climb_ladder"]
+FROM_ROLES = ["tokenize_titles", *FROM_DIALOGUES]
+FROM_MOVIE_MAP = ["build_movie_map", "tokenize_tags", *FROM_ROLES]
+FROM_ENCODER = ["download_encoder", "tokenize_tags", *FROM_ROLES, "climb_ladder"]
 LADDER = ["climb_ladder", "compare"]
 DOWNLOADS = ["download_redial", "download_movielens", "download_encoder"]
 EVERYTHING = [*DOWNLOADS, *FROM_MOVIE_MAP, *LADDER]
@@ -196,8 +199,9 @@ def test_nothing_changed_runs_nothing(finished: Project) -> None:
     [
         ("loss.tag_weight", 0.0005, [*[m for m in WEIGHTED if m in WITH_TAGS], "compare"]),
         ("tags.max_per_movie", 20, ["tokenize_tags", *WITH_TAGS, "compare"]),
-        ("dialogues.validation_fraction", 0.2, FROM_DIALOGUES),
-        ("training.epochs", 3, [*EIGHT, "compare"]),
+        ("dialogues.validation_fraction", 0.2, FROM_ROLES),
+        ("training.epochs", 3, [*MODELS, "compare"]),
+        ("gate.epochs", 3, [GATE, "compare"]),
     ],
 )
 def test_a_changed_parameter_runs_its_share(
@@ -247,10 +251,11 @@ def test_what_a_killed_stage_left_reruns_nothing(finished: Project) -> None:
     [
         ("loss.focal.enabled", True, [*WEIGHTED, "compare"]),
         ("tags.seed", 7, ["tokenize_tags", *WITH_TAGS, "compare"]),
-        ("dialogues.protocol", "notebook", FROM_DIALOGUES),
+        ("dialogues.protocol", "notebook", FROM_ROLES),
         ("dialogues.text_form", "titles", FROM_DIALOGUES),
-        ("training.trainable_layers", "none", [*EIGHT, "compare"]),
-        ("evaluation.batch", 32, [*EIGHT, "compare"]),
+        ("training.trainable_layers", "none", [*MODELS, "compare"]),
+        ("evaluation.batch", 32, [*MODELS, "compare"]),
+        ("titles.tags_per_movie", 5, ["tokenize_titles", GATE, "compare"]),
         ("evaluation.readings", ["before"], FROM_EXAMPLES),
         ("model.pooling", "cls", FROM_EXAMPLES),
         ("compute.threads", 1, [*FROM_EXAMPLES, "climb_ladder"]),
@@ -276,14 +281,15 @@ def test_a_parameter_would_rerun_its_share(
 @pytest.mark.parametrize(
     ("path", "rerun"),
     [
-        ("stages/train.py", [*EIGHT, "compare"]),
+        ("stages/train.py", [*MODELS, "compare"]),
+        ("stages/recommender/movie_texts.py", ["tokenize_titles", GATE, "compare"]),
         ("stages/recommender/ladder/rungs.py", LADDER),
         ("stages/recommender/tags.py", ["tokenize_tags", *WITH_TAGS, *LADDER]),
         ("stages/recommender/evaluation/errors.py", ["compare"]),
         ("stages/recommender/evaluation/intervals.py", LADDER),
         ("stages/recommender/evaluation/metrics.py", [*FROM_EXAMPLES, "climb_ladder"]),
-        ("stages/recommender/modeling/losses.py", [*EIGHT, *LADDER]),
-        ("stages/recommender/dialogues/roles.py", [*FROM_DIALOGUES, "climb_ladder"]),
+        ("stages/recommender/modeling/losses.py", [*MODELS, *LADDER]),
+        ("stages/recommender/dialogues/roles.py", [*FROM_ROLES, "climb_ladder"]),
         ("stages/recommender/movies/titles.py", [*FROM_MOVIE_MAP, "climb_ladder"]),
         (
             "stages/recommender/corpora/redial.py",
