@@ -30,6 +30,7 @@ SMALL: dict[str, Any] = {
         "encoder_learning_rate": 1e-3,
         "head_learning_rate": 1e-2,
     },
+    "gate": {"hidden_size": 12, "epochs": 3, "batch": 20, "movie_batch": 8},
     "evaluation": {"batch": 5},
     "compute": {"device": "cpu", "threads": 1, "precision": "float32"},
 }
@@ -138,6 +139,34 @@ def example_tables() -> dict[tuple[str, str], pa.Table]:
     }
 
 
+def title_tables() -> dict[tuple[str, str], pa.Table]:
+    """The gate's examples by (reading, split): of the same conversations in each reading."""
+    of_file: list[str | None] = ["train", "train", "train", "validation", "test"]
+    tables = {}
+    for seed, (split, count) in enumerate(COUNTS.items(), start=21):
+        paper = [None] if split == "test" else of_file
+        for reading, times in (("whole", 1), ("before", 1), ("turn", 2)):
+            made = examples(count * times, seed + 10 * times, paper, first_id=seed * 1_000)
+            ids = pa.array(
+                [seed * 1_000 + row // times for row in range(count * times)], pa.int64()
+            )
+            paper_split = made["paper_split"].take(pa.array([r // times for r in range(len(ids))]))
+            made = made.set_column(0, made.schema.field(0), ids)
+            tables[reading, split] = made.set_column(2, made.schema.field(2), paper_split)
+    return tables
+
+
+def movie_texts() -> pa.Table:
+    """A text for each movie."""
+    random = np.random.default_rng(9)
+    columns = {
+        "movie": list(range(MOVIES)),
+        "text": [f"Movie {index}" for index in range(MOVIES)],
+        "input_ids": [[2, *random.integers(5, 40, 4).tolist(), 3] for _ in range(MOVIES)],
+    }
+    return _table(columns, artifacts.MOVIE_TEXT_SCHEMA)
+
+
 def tag_tables() -> dict[str, pa.Table]:
     return {split: tags(count, 6 + count) for split, count in TAGS.items()}
 
@@ -160,6 +189,10 @@ def write_project(root: Path, encoder: Path, *changes: Mapping[str, Any]) -> Non
     for (reading, split), table in example_tables().items():
         path = root / artifacts.EXAMPLES / reading / f"{split}.parquet"
         artifacts.write_table(path, table, artifacts.EXAMPLE_SCHEMA)
+    for (reading, split), table in title_tables().items():
+        path = root / artifacts.TITLES / reading / f"{split}.parquet"
+        artifacts.write_table(path, table, artifacts.EXAMPLE_SCHEMA)
+    artifacts.write_table(root / artifacts.MOVIE_TEXTS, movie_texts(), artifacts.MOVIE_TEXT_SCHEMA)
     for split, table in tag_tables().items():
         path = root / artifacts.TAGS / f"{split}.parquet"
         artifacts.write_table(path, table, artifacts.TAG_EXAMPLE_SCHEMA)

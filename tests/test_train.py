@@ -18,6 +18,7 @@ from stages.recommender import artifacts
 from stages.recommender.errors import run_stage
 
 MODEL = "weighted-rnn-multitask"
+GATE = "softmax-gate"
 STEPS, PAPER_STEPS = 12, 9
 """Of the training on the official split, and of that on the paper's."""
 FROZEN = {"training": {"trainable_layers": "none"}}
@@ -148,6 +149,26 @@ def test_a_frozen_training_that_is_killed_ends_in_the_same_bytes(
         other = undisturbed / ".cache" / "vectors" / name
         assert other.read_bytes() == (vectors / name).read_bytes()
     assert len(names) == len(list((undisturbed / ".cache" / "vectors").glob("*.safetensors")))
+
+
+def test_the_gate_that_is_killed_ends_in_the_same_bytes(
+    server: Trainings, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    roots = [tmp_path / name for name in ("undisturbed", "killed")]
+    for root in roots:
+        root.mkdir()
+        small_project.write_project(root, tiny_encoder, {"evaluation": {"readings": ["before"]}})
+    undisturbed, root = roots
+    assert server.run(undisturbed, GATE) == 0
+    steps = steps_of(undisturbed)
+    assert server.run(root, GATE, "step", 7) == -signal.SIGKILL
+    assert server.run(root, GATE, "model half written") == -signal.SIGKILL
+    assert steps_of(root) < steps
+    assert server.run(root, GATE) == 0
+    assert steps_of(root) == 0
+    written = {name.replace(MODEL, GATE) for name in WRITTEN}
+    assert outputs(root).keys() == written | {f"models/{GATE}/encoder/manifest.json"}
+    assert outputs(root) == outputs(undisturbed)
 
 
 def test_a_training_that_goes_astray_is_one_sentence_and_keeps_its_last_good_state(

@@ -1,10 +1,10 @@
 """How the variant ``gate`` is trained: on all readings, with its own texts and counts."""
 
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from stages.recommender.modeling.cooccurrence import Cooccurrence
 from stages.recommender.modeling.encoder import SentenceEncoder
@@ -64,27 +64,28 @@ class GateRun(SeedRun):
         return replace(trainee, rules=RULES, rule_learning_rate=rate), encoder
 
     def _model(self, encoder: SentenceEncoder, train: DialogueExamples) -> RecommenderNetwork:
-        if not isinstance(train, GateExamples) or train.vectors is None:
+        texts = self._movie_texts.vectors
+        if not isinstance(train, GateExamples) or train.vectors is None or texts is None:
             raise TypeError("the gate trains on examples of all readings, with vectors")
         movies, gate = self.inputs.movies.num_rows, self.params.gate
         named, recommended, _ = train.by_dialogue(movies)
         counts = Cooccurrence.count(named, recommended, movies, gate.shrinkage)
-        model = GatedRecommender(self._movie_text_vectors(), counts, gate)
+        model = GatedRecommender(texts, counts, gate)
         model.start_from(train.vectors)
         return model
 
     def _auxiliary(self) -> TagExamples:
-        return self._movie_texts().with_vectors(self._movie_text_vectors()).to(self.machine.device)
+        return self._movie_texts.to(self.machine.device)
 
+    @cached_property
     def _movie_texts(self) -> TagExamples:
+        """Each movie's own text, with its vector."""
         table = self.inputs.movie_texts
         if table is None:
             raise ValueError("the gate needs the texts of its movies")
         movies = torch.from_numpy(table["movie"].to_numpy().astype("int64"))
-        return TagExamples(Ragged.from_column(table["input_ids"]), movies)
-
-    def _movie_text_vectors(self) -> Tensor:
-        return self._vectors(self._movie_texts(), "sentence vectors, movies")
+        texts = TagExamples(Ragged.from_column(table["input_ids"]), movies)
+        return texts.with_vectors(self._vectors(texts, "sentence vectors, movies"))
 
     def _objective(self, train: DialogueExamples) -> Objective:
         return replace(super()._objective(train), tag_weight=self.params.gate.movie_text_weight)

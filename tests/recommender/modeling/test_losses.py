@@ -7,6 +7,7 @@ from stages.recommender.modeling.losses import (
     TRAINERS,
     binary_cross_entropy,
     focal_loss,
+    softmax_cross_entropy,
     tag_loss,
 )
 from stages.recommender.params import Focal, Loss
@@ -42,6 +43,15 @@ def test_focal_loss_by_hand() -> None:
 def test_focal_loss_without_focus_is_cross_entropy() -> None:
     plain = binary_cross_entropy(LOGITS, TARGETS)
     torch.testing.assert_close(focal_loss(LOGITS, TARGETS, alpha=1.0, gamma=0.0), plain)
+
+
+def test_softmax_cross_entropy_by_hand() -> None:
+    # a softmax gives 1/8, 3/8 and 4/8; the first request's two labels share a probability of 1
+    logits = torch.log(torch.tensor([[1.0, 3.0, 4.0], [1.0, 3.0, 4.0]]))
+    targets = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+    first, second = (math.log(8) + math.log(2)) / 2, math.log(8 / 3)
+    expected = (first + second) / 2
+    assert softmax_cross_entropy(logits, targets).item() == pytest.approx(expected)
 
 
 def test_tag_loss_by_hand() -> None:

@@ -34,6 +34,13 @@ def test_split(lists: list[list[int]], data: st.DataObject) -> None:
 
 
 @given(LISTS)
+def test_distinct(lists: list[list[int]]) -> None:
+    found = ragged(lists).distinct()
+    assert lists_of(found) == [list(dict.fromkeys(row)) for row in lists]
+    assert found.sizes.tolist() == found.lengths.tolist()
+
+
+@given(LISTS)
 def test_padded(lists: list[list[int]]) -> None:
     longest = max(map(len, lists))
     expected = [row + [-1] * (longest - len(row)) for row in lists]

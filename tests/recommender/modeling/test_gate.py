@@ -1,0 +1,94 @@
+import math
+
+import pytest
+import torch
+from torch.nn import functional
+
+from stages.recommender.modeling.cooccurrence import FLOOR, Cooccurrence
+from stages.recommender.modeling.gate import BEFORE, READINGS, RULES, GatedRecommender
+from stages.recommender.modeling.ragged import Ragged
+from stages.recommender.params import Gate
+
+GATE = Gate(
+    hidden_size=6,
+    dropout=0.5,
+    sentence_dropout=0.5,
+    shrinkage=2.0,
+    movie_text_weight=0.2,
+    learning_rate=0.001,
+    rule_learning_rate=0.03,
+    epochs=1,
+    batch=4,
+    movie_batch=4,
+)
+MOVIES, WIDTH = 4, 5
+WHOLE, TURN = READINGS.index("whole"), READINGS.index("turn")
+
+
+def ragged(rows: list[list[int]]) -> Ragged:
+    values = torch.tensor([value for row in rows for value in row], dtype=torch.int64)
+    return Ragged(values, torch.tensor([len(row) for row in rows]))
+
+
+@pytest.fixture
+def gate() -> GatedRecommender:
+    torch.manual_seed(0)
+    counts = Cooccurrence.count(
+        ragged([[0, 1, 2], [0, 1], [0, 3]]), ragged([[1, 2], [1], [0, 3]]), MOVIES, GATE.shrinkage
+    )
+    model = GatedRecommender(torch.randn(MOVIES, WIDTH), counts, GATE)
+    model.start_from(torch.randn(20, WIDTH))
+    return model.eval()
+
+
+def test_an_untrained_gate_adds_its_start_to_each_distinct_mention(gate: GatedRecommender) -> None:
+    sentences = torch.randn(3, WIDTH)
+    mentions = ragged([[2, 0, 2], [2, 0], [2, 0]])
+    readings = torch.tensor([WHOLE, BEFORE, TURN])
+    found = gate(sentences, mentions, readings)
+    lift = math.log1p(math.exp(0.5)) * gate.cooccurrence(ragged([[2, 0]] * 3))
+    hidden = gate._hidden(sentences, readings)
+    rest = found - lift - gate._explore(hidden)
+    expected = [[4.0, 0.0, 4.0, 0.0], [0.0] * 4, [2.0, 0.0, 2.0, 0.0]]
+    torch.testing.assert_close(rest, torch.tensor(expected), atol=1e-5, rtol=0)
+
+
+def test_a_mention_is_told_by_its_place_and_by_the_number_of_mentions(
+    gate: GatedRecommender,
+) -> None:
+    sentence, readings = torch.randn(1, WIDTH), torch.tensor([TURN])
+    mentions = ragged([[3, 1, 3, 0]])  # 3, 1, 0 in this order
+    before = gate(sentence, mentions, readings)
+    with torch.no_grad():
+        gate.from_start[TURN, 0] += 1.0  # 3
+        gate.from_end[TURN, 0] += 10.0  # 0
+        gate.by_number[TURN, 2] += 100.0  # all, since there are three
+        gate.by_number[WHOLE, 2] += 1000.0
+        gate.repeat.bias += 0.25
+    after = gate(sentence, mentions, readings)
+    expected = torch.tensor([[110.25, 100.25, 0.0, 101.25]])
+    torch.testing.assert_close(after - before, expected, atol=1e-4, rtol=0)
+
+
+def test_the_output_starts_from_popularity_and_movies_texts(gate: GatedRecommender) -> None:
+    shares = [1 / 3, 2 / 3, 1 / 3, 1 / 3]
+    assert gate.output.bias.tolist() == pytest.approx([math.log(s + FLOOR) for s in shares])
+    sentence = torch.randn(1, WIDTH)
+    hidden = gate._hidden(sentence, torch.tensor([BEFORE]))
+    query = gate.text_query(hidden)
+    by_text = 4 * functional.normalize(query, dim=1) @ gate.movie_texts.T * query.norm()
+    torch.testing.assert_close(gate.tag_logits(sentence), gate.output(hidden) + by_text)
+    assert torch.allclose(gate.movie_texts.norm(dim=1), torch.ones(MOVIES))
+
+
+def test_vectors_are_standardised_by_those_of_training(gate: GatedRecommender) -> None:
+    sentences = torch.tensor([[1.0] * WIDTH, [3.0] * WIDTH])
+    gate.start_from(sentences)
+    assert gate.mean.tolist() == [2.0] * WIDTH
+    assert gate.deviation.tolist() == pytest.approx([math.sqrt(2)] * WIDTH)
+
+
+def test_all_rules_are_parameters(gate: GatedRecommender) -> None:
+    found = [name for name, _ in gate.named_parameters() if name.startswith(RULES)]
+    assert found == ["from_start", "from_end", "by_number", "lift.weight", "lift.bias"]
+    assert all(p.numel() for p in gate.parameters())

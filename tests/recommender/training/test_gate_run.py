@@ -1,0 +1,121 @@
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import small_project
+import torch
+
+from stages.recommender import artifacts
+from stages.recommender.modeling.gate import GatedRecommender
+from stages.recommender.modeling.losses import softmax_cross_entropy
+from stages.recommender.modeling.model_folder import load_model
+from stages.recommender.params import load_params
+from stages.recommender.training.gate_examples import GateExamples
+from stages.recommender.training.gate_run import GateRun
+from stages.recommender.training.results import metrics_of, write_results
+from stages.recommender.training.run import Inputs, ModelRun
+from stages.recommender.training.scoring import ranking_table, score
+
+GATE = "softmax-gate"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(artifacts, "CACHE", tmp_path / ".cache")
+    return tmp_path
+
+
+@pytest.fixture
+def inputs(here: Path, tiny_encoder: Path) -> Inputs:
+    small_project.write_encoder(tiny_encoder, artifacts.ENCODER)
+    return Inputs(
+        small_project.title_tables(),
+        {},
+        small_project.movies(),
+        small_project.known_for(),
+        artifacts.ENCODER,
+        small_project.movie_texts(),
+    )
+
+
+def run_of(inputs: Inputs, *changes: Mapping[str, Any]) -> ModelRun:
+    small_project.write_params(Path("params.yaml"), *changes)
+    params = load_params()
+    return ModelRun(params.models[GATE], params, inputs, GateRun)
+
+
+def test_a_written_gate_gives_its_rankings_again(inputs: Inputs) -> None:
+    trained = run_of(inputs, {"training": {"repeats": 2}}).train()
+    write_results(GATE, trained, inputs)
+    config, model, _, movies = load_model(artifacts.MODELS / GATE)
+    assert isinstance(model, GatedRecommender)
+    assert config == trained.config
+    assert (config.text_form, config.max_tokens) == ("titles", load_params().titles.max_tokens)
+    assert movies.equals(inputs.movies)
+    kept = trained.model.state_dict()
+    assert all(torch.equal(kept[name], value) for name, value in model.state_dict().items())
+    [first, _] = run_of(inputs, {"training": {"repeats": 2}})._trainings
+    tables = []
+    for reading in ("whole", "before", "turn"):
+        table = inputs.examples[reading, "test"]
+        examples = first._dialogues(reading, "test")
+        scored = score(model, None, examples, softmax_cross_entropy, 7, first.machine)
+        tables.append(ranking_table(reading, 0, table, scored.rankings))
+    again = pa.concat_tables(tables)
+    path = artifacts.RANKINGS / f"{GATE}.parquet"
+    written = artifacts.read_table(path, artifacts.RANKING_SCHEMA, "train")
+    assert written.slice(0, again.num_rows).equals(again)
+    metrics = metrics_of(trained)
+    assert metrics["epochs"] == 3
+    assert set(metrics["test"]) == {  # type: ignore[call-overload]
+        "all",
+        "new",
+        "before",
+        "paper split",
+        "turn",
+        "turn fresh",
+    }
+
+
+def test_the_encoder_is_left_as_it_came(inputs: Inputs) -> None:
+    trained = run_of(inputs, {"training": {"trainable_layers": "all"}}).train()
+    write_results(GATE, trained, inputs)
+    written = artifacts.MODELS / GATE / "encoder" / "model.safetensors"
+    assert written.read_bytes() == (inputs.encoder / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("paper", [False, True])
+def test_what_is_counted_is_what_is_trained_on(inputs: Inputs, paper: bool) -> None:
+    """On the paper's split too: nothing of its test part is counted."""
+    [run] = run_of(inputs)._trainings
+    if paper:
+        rows = inputs.examples["whole", "train"]["paper_split"].to_pylist()
+        of_train = torch.tensor([row for row, part in enumerate(rows) if part == "train"])
+        whole = run._dialogues("whole", "train").take(of_train)
+    else:
+        whole = run._dialogues("whole", "train")
+    lessons = run._lessons(whole, paper)
+    assert isinstance(lessons, GateExamples)
+    taken = []
+    for (reading, split), table in inputs.examples.items():
+        for row in table.to_pylist():
+            wanted = row["paper_split"] == "train" if paper else split == "train"
+            if wanted and (reading != "whole" or split == "train"):
+                taken.append(row)
+    assert sorted(lessons.dialogues.tolist()) == sorted(row["conversation_id"] for row in taken)
+    model = run._model(run._new_encoder(), lessons)
+    assert isinstance(model, GatedRecommender)
+    for movie in range(small_project.MOVIES):
+        naming = {r["conversation_id"] for r in taken if movie in r["mentions"] + r["labels"]}
+        assert model.cooccurrence.named[movie] == len(naming)
+
+
+def test_all_texts_of_the_readings_that_it_needs_are_of_training(inputs: Inputs) -> None:
+    [run] = run_of(inputs)._trainings
+    lessons = run._lessons(run._dialogues("whole", "train"))
+    assert lessons.inputs()[2].lengths.min() > 0  # all are counted
+    validation = run._dialogues("whole", "validation")
+    assert validation.inputs()[2].lengths.max() == 0
