@@ -11,7 +11,9 @@ from stages.recommender import artifacts
 from stages.recommender.modeling.gate import GatedRecommender
 from stages.recommender.modeling.losses import softmax_cross_entropy
 from stages.recommender.modeling.model_folder import load_model
+from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.params import load_params
+from stages.recommender.serving.recommender import Recommender
 from stages.recommender.training.gate_examples import GateExamples
 from stages.recommender.training.gate_run import GateRun
 from stages.recommender.training.results import metrics_of, write_results
@@ -80,9 +82,22 @@ def test_a_written_gate_gives_its_rankings_again(inputs: Inputs) -> None:
     }
 
 
-def test_the_encoder_is_left_as_it_came(inputs: Inputs) -> None:
+def test_a_written_gate_keeps_its_encoder_and_answers_requests(inputs: Inputs) -> None:
     trained = run_of(inputs, {"training": {"trainable_layers": "all"}}).train()
     write_results(GATE, trained, inputs)
+    answer = Recommender.load(artifacts.MODELS / GATE).recommend("I liked Movie 4", [104], k=30)
+    assert [mention.movie.index for mention in answer.mentions] == [4]
+    answered = [movie.redial_id for movie in answer.recommendations]
+    assert sorted(answered) == [100 + index for index in range(30) if index != 4]
+    scores = [movie.score for movie in answer.recommendations]
+    assert scores == sorted(scores, reverse=True)
+    # what was recommended beside the mention is pulled up by it
+    model = trained.model
+    assert isinstance(model, GatedRecommender)
+    lift = model.cooccurrence(Ragged(torch.tensor([4]), torch.tensor([1])))[0]
+    for movie in answer.recommendations:
+        if movie.reasons.pulled_up_by:
+            assert lift[movie.redial_id - 100] > 0
     written = artifacts.MODELS / GATE / "encoder" / "model.safetensors"
     assert written.read_bytes() == (inputs.encoder / "model.safetensors").read_bytes()
 
