@@ -371,7 +371,8 @@ class SeedRun:
 
     def _foretell(self, seconds: float) -> None:
         if self.machine.device.type == "cpu" and not self.frozen:
-            models = len(self.params.models)
+            variants = (VARIANTS[entry.variant] for entry in self.params.models.values())
+            models = sum(not variant.gates_repeats for variant in variants)
             if PAPER_SPLIT in self.params.evaluation.readings:
                 split = self._training_file("whole")["paper_split"]
                 again = pc.sum(pc.equal(split, "train")).as_py()
