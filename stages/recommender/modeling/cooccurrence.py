@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from stages.recommender.modeling.ragged import Ragged
@@ -60,17 +58,19 @@ class Cooccurrence(nn.Module):
             movies: Size of the catalogue.
             shrinkage: See the class.
         """
-        labels = _incidence(recommended, movies)  # (dialogues, movies)
-        together = csr_array(_incidence(named, movies).T @ labels)  # (named, recommended)
-        together.setdiag(0)
-        together.eliminate_zeros()
-        together.sort_indices()
-        counted = cls(movies, together.nnz, shrinkage)
-        counted.recommended.copy_(torch.from_numpy(together.indices.astype(np.int32)))
-        counted.counts.copy_(torch.from_numpy(together.data.astype(np.float32)))
-        counted.partners.copy_(torch.from_numpy(np.diff(together.indptr).astype(np.int64)))
+        rows = named.rows()  # (named,)
+        of, place = _runs(_begins(recommended.sizes)[rows], recommended.sizes[rows])
+        first, second = named.values[of], recommended.values[place]  # (pairs,)
+        apart = first != second
+        cells, counts = torch.unique(first[apart] * movies + second[apart], return_counts=True)
+        counted = cls(movies, len(cells), shrinkage)
+        counted.recommended.copy_(cells % movies)
+        counted.counts.copy_(counts)
+        beside = torch.div(cells, movies, rounding_mode="floor")
+        counted.partners.copy_(torch.bincount(beside, minlength=movies))
         counted.named.copy_(torch.bincount(named.values, minlength=movies))
-        counted.share.copy_(torch.from_numpy(labels.sum(axis=0) / len(recommended)))
+        recommending = torch.bincount(recommended.values, minlength=movies)
+        counted.share.copy_(recommending.double() / len(recommended))
         return counted
 
     def forward(self, mentions: Ragged, own: Ragged | None = None) -> Tensor:
@@ -93,11 +93,8 @@ class Cooccurrence(nn.Module):
         weight = 1 / (named + self.shrinkage)  # (mentions,)
         total = torch.zeros(requests, device=device).index_add_(0, rows, weight)
 
-        partners = self.partners[mentions.values]  # (mentions,)
-        mention = torch.repeat_interleave(partners)  # (pairs of the mentions,)
-        begins = (torch.cumsum(self.partners, 0) - self.partners)[mentions.values]
-        shift = begins - (torch.cumsum(partners, 0) - partners)
-        place = torch.arange(len(mention), device=device) + shift[mention]
+        begins = _begins(self.partners)[mentions.values]
+        mention, place = _runs(begins, self.partners[mentions.values])  # (pairs of the mentions,)
         cells = rows[mention] * movies + self.recommended[place]
         counted = torch.zeros(requests * movies, device=device)
         counted.index_add_(0, cells, self.counts[place] * weight[mention])
@@ -114,8 +111,16 @@ class Cooccurrence(nn.Module):
         return torch.log(rate + FLOOR) - torch.log(self.share + FLOOR)
 
 
-def _incidence(sequences: Ragged, movies: int) -> csr_array:
-    """Ones where a sequence of distinct indices names a movie: (sequences, movies)."""
-    ends = np.concatenate([[0], np.cumsum(sequences.lengths.numpy())])
-    ones = np.ones(len(sequences.values))
-    return csr_array((ones, sequences.values.numpy(), ends), shape=(len(sequences), movies))
+def _begins(sizes: Tensor) -> Tensor:
+    """Where each of the runs begins that lie one after another: (runs,) → (runs,)."""
+    return torch.cumsum(sizes, 0) - sizes
+
+
+def _runs(begins: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
+    """All places of runs that each begin somewhere and have a size.
+
+    Returns:
+        For each place the number of its run, and the place. (places,) each
+    """
+    run = torch.repeat_interleave(sizes)
+    return run, torch.arange(len(run), device=run.device) + (begins - _begins(sizes))[run]
