@@ -30,7 +30,7 @@ SMALL: dict[str, Any] = {
         "encoder_learning_rate": 1e-3,
         "head_learning_rate": 1e-2,
     },
-    "gate": {"hidden_size": 12, "epochs": 3, "batch": 20, "movie_batch": 8},
+    "gate": {"hidden_size": 12, "epochs": 3, "batch": 20, "movie_batch": 8, "repeats": 1},
     "evaluation": {"batch": 5},
     "compute": {"device": "cpu", "threads": 1, "precision": "float32"},
 }

@@ -213,6 +213,8 @@ class Gate(Section):
     epochs: Count
     batch: Count
     movie_batch: Count
+    repeats: Count
+    """How often it is trained, with seeds ``training.seed``, and so on; the first is kept."""
 
 
 class Evaluation(Section):

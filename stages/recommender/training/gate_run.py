@@ -16,7 +16,7 @@ from stages.recommender.params import ModelEntry, Params
 from stages.recommender.training.batches import DialogueExamples, TagExamples
 from stages.recommender.training.gate_examples import GateExamples
 from stages.recommender.training.loop import Trainee
-from stages.recommender.training.run import Inputs, SeedRun, rows_of_paper_split
+from stages.recommender.training.run import Inputs, SeedRun, for_repeat, rows_of_paper_split
 
 
 class GateRun(SeedRun):
@@ -37,6 +37,16 @@ class GateRun(SeedRun):
             }
         )
         super().__init__(entry, params.model_copy(update={"training": training}), inputs, repeat)
+
+    @classmethod
+    def repeats(cls, params: Params) -> int:
+        """How many seeds the gate is trained with: a number of its own, as it costs little."""
+        return params.gate.repeats
+
+    @classmethod
+    def params_of(cls, params: Params, repeat: int) -> Params:
+        """The parameters of one repeat; each is trained on the paper's split as well."""
+        return for_repeat(params, repeat)
 
     def _dialogues(self, reading: str, split: str) -> GateExamples:
         conversations = self.inputs.examples[reading, split]["conversation_id"].to_numpy()

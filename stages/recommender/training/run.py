@@ -104,9 +104,10 @@ class ModelRun:
         inputs: Inputs,
         seed_run: "type[SeedRun] | None" = None,
     ) -> None:
+        kind = seed_run or SeedRun
         self._trainings = [
-            (seed_run or SeedRun)(entry, _for_repeat(params, repeat), inputs, repeat)
-            for repeat in range(params.training.repeats)
+            kind(entry, kind.params_of(params, repeat), inputs, repeat)
+            for repeat in range(kind.repeats(params))
         ]
         self.inputs = inputs
 
@@ -125,15 +126,6 @@ class ModelRun:
         """Remove the checkpoints; for when nothing needs them."""
         for training in self._trainings:
             training.forget()
-
-
-def _for_repeat(params: Params, repeat: int) -> Params:
-    """The parameters of one repeat; only the first is trained on the paper's split as well."""
-    seed = params.training.seed + repeat
-    training = params.training.model_copy(update={"seed": seed, "repeats": 1})
-    readings = [r for r in params.evaluation.readings if r != PAPER_SPLIT or not repeat]
-    evaluation = params.evaluation.model_copy(update={"readings": readings})
-    return params.model_copy(update={"training": training, "evaluation": evaluation})
 
 
 class SeedRun:
@@ -155,6 +147,16 @@ class SeedRun:
         self.frozen = params.training.trainable_layers == "none"
         self.encoder_identity = encoder_identity(inputs.encoder)
         self._used: list[Checkpoints] = []
+
+    @classmethod
+    def repeats(cls, params: Params) -> int:
+        """How many seeds the model is trained with."""
+        return params.training.repeats
+
+    @classmethod
+    def params_of(cls, params: Params, repeat: int) -> Params:
+        """The parameters of one repeat; only the first is trained on the paper's split as well."""
+        return for_repeat(params, repeat, PAPER_SPLIT if repeat else None)
 
     def train(self) -> Trained:
         """Train on the official split, and once more on the paper's where that is asked for."""
@@ -384,6 +386,15 @@ class SeedRun:
                 "-S training.head_learning_rate=0.001",
                 file=sys.stderr,
             )
+
+
+def for_repeat(params: Params, repeat: int, without: str | None = None) -> Params:
+    """The parameters of a model's repeat, ``without`` a reading where one is named."""
+    seed = params.training.seed + repeat
+    training = params.training.model_copy(update={"seed": seed, "repeats": 1})
+    readings = [reading for reading in params.evaluation.readings if reading != without]
+    evaluation = params.evaluation.model_copy(update={"readings": readings})
+    return params.model_copy(update={"training": training, "evaluation": evaluation})
 
 
 def rows_of_paper_split(table: pa.Table, split: str) -> torch.Tensor:

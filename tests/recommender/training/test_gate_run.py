@@ -50,7 +50,7 @@ def run_of(inputs: Inputs, *changes: Mapping[str, Any]) -> ModelRun:
 
 
 def test_a_written_gate_gives_its_rankings_again(inputs: Inputs) -> None:
-    trained = run_of(inputs, {"training": {"repeats": 2}}).train()
+    trained = run_of(inputs, {"gate": {"repeats": 2}}).train()
     write_results(GATE, trained, inputs)
     config, model, _, movies = load_model(artifacts.MODELS / GATE)
     assert isinstance(model, GatedRecommender)
@@ -59,7 +59,7 @@ def test_a_written_gate_gives_its_rankings_again(inputs: Inputs) -> None:
     assert movies.equals(inputs.movies)
     kept = trained.model.state_dict()
     assert all(torch.equal(kept[name], value) for name, value in model.state_dict().items())
-    [first, _] = run_of(inputs, {"training": {"repeats": 2}})._trainings
+    [first, _] = run_of(inputs, {"gate": {"repeats": 2}})._trainings
     tables = []
     for reading in ("whole", "before", "turn"):
         table = inputs.examples[reading, "test"]
