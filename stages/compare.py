@@ -17,11 +17,17 @@ def main() -> None:
     shown = tables.models(table, ("all ndcg@10", "new ndcg@10", "all recall@10")).text()
     gained = tables.gains(gains.gains(table, assembly.HEADLINE)).text()
     against = tables.against_published(table, content.published_column).text()
+    readings = [score for score in content.score_columns if score in assembly.SHOWN]
+    by_reading = tables.models(table, readings).text()
+    turns = tables.turn_systems(content.turn_systems).text()
     steps = tables.ladder(assembly.ladder(collected.ladder)).text()
     with artifacts.atomic_folder(artifacts.REPORT) as folder:
         artifacts.write_text(folder / "ladder.txt", steps + "\n")
         artifacts.write_text(folder / "models.csv", tables.csv(table))
         artifacts.write_text(folder / "models.txt", shown + "\n")
+        artifacts.write_text(folder / "readings.txt", by_reading + "\n")
+        artifacts.write_text(folder / "turn.txt", turns + "\n")
+        artifacts.write_text(folder / "tests.txt", tables.paired_tests(content.tests).text() + "\n")
         artifacts.write_text(folder / "gains.txt", gained + "\n")
         artifacts.write_text(folder / "against-published.txt", against + "\n")
         artifacts.write_text(folder / "report.html", report.html(content))

@@ -116,31 +116,29 @@ def gains(found: Sequence[Gain], names: tuple[str, str] = ("original", "weighted
 
 
 def against_published(table: pd.DataFrame, score_column: str) -> Table:
-    """A row a variant: the paper's and the notebook's nDCG@10, then ours, trainer by trainer.
+    """A row a trained model: our nDCG@10, the paper's of its variant, and the notebook's.
 
-    Each of our scores stands with its difference from the paper's.
+    A model of a variant that the paper does not have stands beside the paper's best.
 
     Args:
         table: The table of results.
         score_column: Our score to set beside theirs.
     """
-    trained = results.trained(table)
-    trainers = list(dict.fromkeys(each for rows in trained.values() for each in rows))
-    paper = [published.PAPER_NDCG_AT_10.get(variant) for variant in trained]
-    notebook = [published.NOTEBOOK_NDCG_AT_10.get(variant) for variant in trained]
-    columns = [
-        Column("variant", tuple(trained), "name"),
-        Column(published.PAPER, _texts(paper, 3)),
-        Column(published.NOTEBOOK, _texts(notebook)),
-    ]
-    for trainer in trainers:
-        scores = [
-            results.score(rows[trainer], score_column) if trainer in rows else None
-            for rows in trained.values()
-        ]
-        columns += _with_interval(trainer, scores, best=False)
-        columns.append(Column(f"{trainer} - {published.PAPER}", _differences(scores, paper)))
-    return Table(tuple(columns))
+    rows = [row for row in results.rows(table) if results.is_trained(row)]
+    variants = [str(row[results.VARIANT]) for row in rows]
+    scores = [results.score(row, score_column) for row in rows]
+    best = max(published.PAPER_NDCG_AT_10.values())
+    paper = [published.PAPER_NDCG_AT_10.get(variant, best) for variant in variants]
+    notebook = [published.NOTEBOOK_NDCG_AT_10.get(variant) for variant in variants]
+    return Table(
+        (
+            Column("model", tuple(str(row[results.MODEL]) for row in rows), "name"),
+            *_with_interval("here", scores),
+            Column(published.PAPER, _texts(paper, 3)),
+            Column(f"here - {published.PAPER}", _differences(scores, paper)),
+            Column(published.NOTEBOOK, _texts(notebook)),
+        )
+    )
 
 
 def turn_systems(own: Sequence[TurnSystem]) -> Table:
