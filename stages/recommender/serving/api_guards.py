@@ -26,7 +26,7 @@ OPEN_PATHS = re.compile(
         | favicon\.ico
         | manifest\.json
         | (assets|static)/[\w./-]+
-        | gradio_api/(startup-events|queue/join|queue/data|heartbeat/\w+)
+        | gradio_api/(startup-events|run/predict|heartbeat/\w+)
         | api/[\w./-]+
     )
     """,
@@ -37,7 +37,7 @@ OPEN_PATHS = re.compile(
 Gradio has further doors, through which it takes uploads and hands out files: they stay closed.
 """
 
-_COUNTED = ("/api/", "/gradio_api/queue/join")
+_COUNTED = ("/api/", "/gradio_api/run/")
 _HEADERS = {
     # scripts within the page are Gradio's configuration, its components compile templates
     "Content-Security-Policy": (

@@ -69,6 +69,11 @@ class Service:
         name = self._find(model).name
         return await self._batches.run(lambda: self._model(name).catalogue.search(query, k))
 
+    async def movie(self, redial_id: int, model: str | None = None) -> Movie | None:
+        """A movie of the catalogue, if it holds it; raises what :meth:`recommend` raises."""
+        name = self._find(model).name
+        return await self._batches.run(lambda: self._model(name).catalogue.find(redial_id))
+
     async def load(self) -> None:
         """Load the best model, so that the first request need not wait; nothing if none is."""
         for model in self._trained()[:1]:

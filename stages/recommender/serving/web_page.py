@@ -1,7 +1,6 @@
 """The page: a request, the movies understood in it as chips, and ranked movies with reasons."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import gradio as gr
@@ -26,9 +25,11 @@ _FOUND = 6
 _READING = "new"
 """What the page does: it recommends movies that were not named."""
 _LONGEST_QUERY = 100
-_AT_ONCE, _MOST_WAITING = 32, 256
-_QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+# Asked and answered in one exchange: through Gradio's queue an answer comes by a stream that the
+# server closes when nothing waits, and an event that joins just then is never answered.
+_QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
 _LATEST: dict[str, Any] = {**_QUIET, "trigger_mode": "always_last"}
+_EACH: dict[str, Any] = {**_QUIET, "trigger_mode": "multiple"}
 _ON_CHIPS = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('button[data-movie]');
@@ -44,12 +45,10 @@ class Corrections:
     Attributes:
         removed: ReDial ids of movies that the text names but does not mean.
         added: Movies that it means but does not name.
-        asked: Whether an answer is shown, which then follows every further choice.
     """
 
     removed: frozenset[int] = frozenset()
     added: tuple[Movie, ...] = ()
-    asked: bool = False
 
     def without(self, redial_id: int) -> "Corrections":
         """As if a movie had not been mentioned."""
@@ -60,6 +59,43 @@ class Corrections:
         """As if a movie had been mentioned."""
         removed = self.removed - {movie.redial_id}
         return replace(self.without(movie.redial_id), removed=removed, added=(*self.added, movie))
+
+
+class Latest:
+    """A part of the page that several events fill, of which the one that began last counts."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def begin(self) -> int:
+        """An event begins; its number."""
+        self._last += 1
+        return self._last
+
+    def shown(self, number: int, content: str) -> Any:
+        """What an event fills the part with: nothing where a later one has begun meanwhile."""
+        return content if number == self._last else gr.skip()
+
+
+@dataclass
+class Visit:
+    """A page that is open, which all that happens on it shares.
+
+    Events overlap. They change it without waiting for anything, so that none undoes another.
+
+    Attributes:
+        corrections: Of what was understood.
+        asked: Whether an answer is shown, which then follows every further choice.
+        chips: The movies that were understood.
+        answers: Of the models.
+        found: Movies to add.
+    """
+
+    corrections: Corrections = Corrections()
+    asked: bool = False
+    chips: Latest = field(default_factory=Latest)
+    answers: Latest = field(default_factory=Latest)
+    found: Latest = field(default_factory=Latest)
 
 
 class Events:
@@ -90,61 +126,66 @@ class Events:
             gr.Dropdown([("no other model", ""), *models], value=""),
         ]
 
-    async def write(self, text: str, corrections: Corrections, model: str) -> list[Any]:
-        """The request is being written: chips and corrections."""
+    async def write(self, text: str, visit: Visit, model: str) -> Any:
+        """The request is being written: chips."""
+        number = visit.chips.begin()
         if not text.strip():
-            return ["", replace(corrections, removed=frozenset(), added=())]
+            visit.corrections = Corrections()
+            return ""
         try:
-            understood = await self._understood(text, corrections, model)
+            understood = await self._understood(text, visit.corrections, model)
         except (UserError, BusyError):
-            return [gr.skip(), corrections]  # told when an answer is asked for
-        return [web_html.mentioned(understood, corrections.added), corrections]
+            return gr.skip()  # told when an answer is asked for
+        return visit.chips.shown(number, web_html.mentioned(understood, visit.corrections.added))
 
-    async def ask(self, text: str, corrections: Corrections, *choices: Any) -> list[Any]:
-        """An answer is wanted: chips, corrections and answers."""
-        return await self.follow(text, replace(corrections, asked=True), *choices)
+    async def ask(self, text: str, visit: Visit, *choices: Any) -> list[Any]:
+        """An answer is wanted: chips and answers."""
+        visit.asked = True
+        return await self.follow(text, visit, *choices)
 
-    async def ask_example(self, text: str, _: Corrections, *choices: Any) -> list[Any]:
-        """An example was chosen: chips, corrections and answers, nothing kept from before."""
-        return await self.ask(text, Corrections(), *choices)
+    async def ask_example(self, text: str, visit: Visit, *choices: Any) -> list[Any]:
+        """An example was chosen: chips and answers, nothing kept from before."""
+        visit.corrections = Corrections()
+        return await self.ask(text, visit, *choices)
 
-    async def follow(self, text: str, corrections: Corrections, *choices: Any) -> list[Any]:
-        """A correction or another choice: chips, corrections, and answers where they are shown."""
-        if not corrections.asked:
-            return [*await self.write(text, corrections, choices[0]), gr.skip()]
+    async def follow(self, text: str, visit: Visit, *choices: Any) -> list[Any]:
+        """A correction or another choice: chips, and answers where they are shown."""
+        if not visit.asked:
+            return [await self.write(text, visit, choices[0]), gr.skip()]
+        chips, answers = visit.chips.begin(), visit.answers.begin()
         try:
-            answers = await self._answers(text, corrections, *choices)
+            given = await self._answers(text, visit.corrections, *choices)
         except (UserError, ValidationError, BusyError) as error:
-            return [gr.skip(), corrections, web_html.notice(_told(error))]
-        chips = web_html.mentioned(answers[0][1].mentions)
-        return [chips, corrections, web_html.answers(answers)]
+            return [gr.skip(), visit.answers.shown(answers, web_html.notice(_told(error)))]
+        return [
+            visit.chips.shown(chips, web_html.mentioned(given[0][1].mentions)),
+            visit.answers.shown(answers, web_html.answers(given)),
+        ]
 
     async def remove(
-        self, event: gr.EventData, text: str, corrections: Corrections, *choices: Any
+        self, event: gr.EventData, text: str, visit: Visit, *choices: Any
     ) -> list[Any]:
         """A chip's button was pressed: what :meth:`follow` gives."""
-        return await self.follow(text, corrections.without(_movie_of(event)), *choices)
+        visit.corrections = visit.corrections.without(_movie_of(event))
+        return await self.follow(text, visit, *choices)
 
-    async def search(self, query: str, model: str) -> str:
+    async def search(self, query: str, visit: Visit, model: str) -> Any:
         """A title is being written: movies to add."""
-        try:
-            return web_html.found(await self._found(query, model))
-        except (UserError, BusyError):
-            return ""
-
-    async def add(
-        self, event: gr.EventData, query: str, text: str, corrections: Corrections, *choices: Any
-    ) -> list[Any]:
-        """A movie that was found is added: query and finds emptied, and as :meth:`follow`."""
-        wanted = _movie_of(event)
-        for movie in await self._found(query, choices[0]):
-            if movie.redial_id == wanted:
-                corrections = corrections.with_movie(movie)
-        return ["", "", *await self.follow(text, corrections, *choices)]
-
-    async def _found(self, query: str, model: str) -> Sequence[Movie]:
+        number = visit.found.begin()
         wanted = query.strip()[:_LONGEST_QUERY]
-        return await self.service.search(wanted, _FOUND, model) if wanted else []
+        try:
+            movies = await self.service.search(wanted, _FOUND, model) if wanted else []
+        except (UserError, BusyError):
+            movies = []
+        return visit.found.shown(number, web_html.found(movies))
+
+    async def add(self, event: gr.EventData, text: str, visit: Visit, *choices: Any) -> list[Any]:
+        """A movie that was found is added: query and finds emptied, and as :meth:`follow`."""
+        visit.found.begin()
+        movie = await self.service.movie(_movie_of(event), choices[0])
+        if movie is not None:
+            visit.corrections = visit.corrections.with_movie(movie)
+        return ["", "", *await self.follow(text, visit, *choices)]
 
     async def _understood(
         self, text: str, corrections: Corrections, model: str
@@ -183,7 +224,7 @@ def page(service: Service) -> gr.Blocks:
         gr.HTML(web_html.heading(TITLE))
         notice = gr.HTML(visible=False)
         with gr.Column(visible=False) as below:
-            corrections = gr.State(Corrections())
+            visit = gr.State(Visit())
             text = gr.Textbox(
                 label="What would you like to watch?",
                 placeholder="Say it in your own words, and name movies that you liked",
@@ -220,14 +261,14 @@ def page(service: Service) -> gr.Blocks:
                 )
             answers = gr.HTML(elem_id="answers")
 
-        request = [text, corrections, model, other, count, exclude]
-        shown = [chips, corrections, answers]
+        request = [text, visit, model, other, count, exclude]
+        shown = [chips, answers]
         blocks.load(events.open, None, [notice, below, model, other], **_QUIET)
-        text.input(events.write, [text, corrections, model], [chips, corrections], **_LATEST)
-        query.input(events.search, [query, model], found, **_LATEST)
-        chips.click(events.remove, request, shown, **_QUIET)
-        found.click(events.add, [query, *request], [query, found, *shown], **_QUIET)
-        gr.on([text.submit, ask.click], events.ask, request, shown, **_QUIET)
+        text.input(events.write, [text, visit, model], chips, **_LATEST)
+        query.input(events.search, [query, visit, model], found, **_LATEST)
+        chips.click(events.remove, request, shown, **_EACH)
+        found.click(events.add, request, [query, found, *shown], **_EACH)
+        gr.on([text.submit, ask.click], events.ask, request, shown, **_LATEST)
         gr.on(
             [model.input, other.input, count.input, exclude.input],
             events.follow,
@@ -236,10 +277,10 @@ def page(service: Service) -> gr.Blocks:
             **_LATEST,
         )
         for button, example in zip(examples, EXAMPLE_REQUESTS, strict=True):
-            button.click(lambda written=example: written, None, text, **_QUIET).then(
-                events.ask_example, request, shown, **_QUIET
+            button.click(lambda written=example: written, None, text, **_LATEST).then(
+                events.ask_example, request, shown, **_LATEST
             )
-    blocks.queue(default_concurrency_limit=_AT_ONCE, max_size=_MOST_WAITING, api_open=False)
+    blocks.queue(api_open=False)
     return blocks
 
 

@@ -130,6 +130,8 @@ def test_a_large_body_is_refused(address: str, chunked: bool) -> None:
         "/gradio_api/proxy=https://example.org/",
         "/gradio_api/info",
         "/gradio_api/run/ask",
+        "/gradio_api/queue/join",
+        "/gradio_api/queue/data",
         "/monitoring/summary",
         "/file=requirements.lock",
         "/docs",
