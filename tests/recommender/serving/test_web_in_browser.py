@@ -11,6 +11,9 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 from served_models import HOSTILE, served, write_models
 
+_PATIENCE = 180.0
+"""Seconds; a machine with much else to do takes a minute to open a page."""
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -27,7 +30,7 @@ def address(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 def until(browser: Browser, expression: str) -> None:
-    WebDriverWait(browser, 30, poll_frequency=0.05).until(
+    WebDriverWait(browser, _PATIENCE, poll_frequency=0.05).until(
         lambda _: ask(browser, expression), f"never true: {expression}"
     )
 
