@@ -14,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PRESETS := $(if $(filter sample,$(CORPUS)),sample) $(PRESET)
 
-.PHONY: run test check kill storage reliability bench load screenshots lint lock clean
+.PHONY: run test check kill storage reliability bench load linking screenshots lint lock clean
 .DEFAULT_GOAL := run
 
 # made again when the lock changes; the stamp is written last, so that a broken install is retried
@@ -63,6 +63,10 @@ bench: $(VENV)/.installed
 # fifty clients ask page and API's server for a minute: docs/results/serving/load.json
 load: $(VENV)/.installed
 	$(BIN)/python tests/load_api.py $(MODELS)
+
+# titles found again in the test messages, by models with their data beside: docs/results/serving
+linking: $(VENV)/.installed
+	$(BIN)/python -m stages.recommender.serving.measure_linking $(MODELS)
 
 # the page as the README shows it: docs/page-light.png, docs/page-dark.png
 screenshots: $(VENV)/.installed

@@ -1,25 +1,30 @@
 """How well titles are found in text, measured on real dialogues.
 
-``python -m stages.recommender.serving.measure_linking MODEL`` puts titles in the place of the ids
-in the test messages, finds them again, and writes ``metrics/linking.json``.
+``python -m stages.recommender.serving.measure_linking MODELS`` (``make linking``) puts titles in
+the place of the ids in the test messages, finds them again, and writes what came of it to
+``docs/results/serving``: ``linking.json``, and ``linking.txt`` as a table.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from tabulate import tabulate
+
 from stages.recommender import artifacts
 from stages.recommender.corpora.mentions import MENTION
-from stages.recommender.errors import UserError, run_stage
+from stages.recommender.corpora.redial import SPLITS
+from stages.recommender.errors import run_stage
 from stages.recommender.modeling.model_folder import REQUESTS
 from stages.recommender.serving.catalogue import Catalogue, Movie, read_catalogue
 from stages.recommender.serving.linking import TitleLinker
+from stages.recommender.serving.models_folder import find_model
 from stages.recommender.serving.reasons import load_training_requests
 
-OUTPUT = Path("metrics/linking.json")
+TARGET = Path("docs/results/serving")
 
 FORMS: dict[str, tuple[Callable[[Movie], str], Callable[[str], str]]] = {
     "as written": (lambda movie: movie.name, lambda text: text),
@@ -93,29 +98,50 @@ def measure(
     }
 
 
-def messages_of(split: str) -> list[str]:
-    """All messages of a split's dialogues."""
-    table = artifacts.read_table(
-        artifacts.REDIAL / f"{split}.parquet", artifacts.DIALOGUE_SCHEMA, "download_redial"
-    )
+def messages_of(split: str, workspace: Path = Path()) -> list[str]:
+    """All messages of a split's dialogues.
+
+    Args:
+        split: ``train`` or ``test``.
+        workspace: The folder that ``data`` lies in.
+    """
+    file = workspace / artifacts.REDIAL / f"{split}.parquet"
+    table = artifacts.read_table(file, artifacts.DIALOGUE_SCHEMA, "download_redial")
     return [message["text"] for row in table["messages"].to_pylist() for message in row]
+
+
+def as_table(figures: dict[str, dict[str, Any]]) -> str:
+    """The figures of each form, for a reader."""
+    rows = [
+        [form, found["mentions"], found["linked"], found["precision"], found["recall"]]
+        for form, found in figures.items()
+    ]
+    headers = ["titles", "named", "linked", "precision", "recall"]
+    return tabulate(rows, headers, floatfmt=".3f", intfmt=",")
 
 
 def main() -> None:
     """Measure with the titles of a trained model."""
-    if len(sys.argv) not in {2, 3}:
-        raise UserError("name a model's folder, such as models/weighted-rnn")
-    folder = Path(sys.argv[1])
-    split = sys.argv[2] if len(sys.argv) == 3 else "test"
+    parser = argparse.ArgumentParser(description="How well titles are found in text.")
+    parser.add_argument(
+        "models", type=Path, nargs="?", default=artifacts.MODELS, help="folder, beside data"
+    )
+    parser.add_argument("--split", choices=SPLITS, default="test")
+    parser.add_argument("--write", type=Path, default=TARGET, help="folder for the figures")
+    given = parser.parse_args()
+    folder = find_model(models=given.models).folder
     catalogue = read_catalogue(folder)
     requests = load_training_requests(folder / REQUESTS, catalogue)
     linker = TitleLinker(catalogue, None if requests is None else requests.usage())
-    messages = messages_of(split)
+    messages = messages_of(given.split, given.models.parent)
     figures = {form: measure(linker, messages, catalogue, form) for form in FORMS}
-    if split == "test":
-        artifacts.write_json(OUTPUT, figures)
-    for form, found in figures.items():
-        print(f"{form:28}precision {found['precision']:.4f}   recall {found['recall']:.4f}")
+    table = as_table(figures)
+    artifacts.write_json(
+        given.write / "linking.json",
+        {"split": given.split, "messages": len(messages), "forms": figures},
+    )
+    artifacts.write_text(given.write / "linking.txt", f"{table}\n")
+    print(table)
 
 
 if __name__ == "__main__":
