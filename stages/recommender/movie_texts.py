@@ -1,5 +1,6 @@
 """What a movie is, in words that a sentence encoder reads."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,8 +13,23 @@ from stages.recommender.tokens import input_ids, load_tokenizer
 _NO_TITLE = "unknown movie"
 
 
+def movie_text(title: str, year: int | None, genres: Sequence[str], tags: Sequence[str]) -> str:
+    """Title (year). Genres. Tags.
+
+    Args:
+        title: Without year; may be empty.
+        year: ``None`` where not known.
+        genres: Any number.
+        tags: Any number, those that most users gave first.
+    """
+    name = title or _NO_TITLE
+    if year:
+        name += f" ({year})"
+    return ". ".join([name, *filter(None, [", ".join(genres), ", ".join(tags)])])
+
+
 def movie_texts(tags: pa.Table, movies: pa.Table, encoder: Path, params: Titles) -> pa.Table:
-    """Title (year). Genres. The tags that most users gave.
+    """The text of each movie of a catalogue, with the tags that most users gave.
 
     Args:
         tags: Of ``artifacts.MOVIELENS_TAG_SCHEMA``.
@@ -26,13 +42,10 @@ def movie_texts(tags: pa.Table, movies: pa.Table, encoder: Path, params: Titles)
     """
     known = known_for(tags, movies, params.tags_per_movie)
     tags_of = dict(zip(known["movie"].to_pylist(), known["tags"].to_pylist(), strict=True))
-    texts = []
-    for movie in movies.select(["index", "title", "year", "genres"]).to_pylist():
-        name = movie["title"] or _NO_TITLE
-        if movie["year"]:
-            name += f" ({movie['year']})"
-        described = [", ".join(movie["genres"]), ", ".join(tags_of.get(movie["index"], []))]
-        texts.append(". ".join([name, *filter(None, described)]))
+    texts = [
+        movie_text(movie["title"], movie["year"], movie["genres"], tags_of.get(movie["index"], []))
+        for movie in movies.select(["index", "title", "year", "genres"]).to_pylist()
+    ]
     tokenizer = load_tokenizer(encoder, params.max_movie_tokens, keeps="start")
     return pa.table(
         {"movie": movies["index"], "text": texts, "input_ids": input_ids(tokenizer, texts)},

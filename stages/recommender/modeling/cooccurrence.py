@@ -73,6 +73,13 @@ class Cooccurrence(nn.Module):
         counted.share.copy_(recommending.double() / len(recommended))
         return counted
 
+    def with_uncounted(self, movies: int) -> Cooccurrence:
+        """The same counts in a catalogue with so many more movies at its end, in no dialogue."""
+        larger = Cooccurrence(len(self.share) + movies, len(self.counts), self.shrinkage)
+        for name, values in self.named_buffers():
+            getattr(larger, name)[: len(values)] = values
+        return larger
+
     def forward(self, mentions: Ragged, own: Ragged | None = None) -> Tensor:
         """The lift of each movie of the catalogue.
 

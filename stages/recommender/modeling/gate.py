@@ -6,6 +6,8 @@ Recommendation Machine for Session-based Recommendation"); here both share one s
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -44,13 +46,14 @@ class GatedRecommender(nn.Module):
     mean: Tensor
     deviation: Tensor
     movie_texts: Tensor
+    text_mean: Tensor
 
     def __init__(self, movie_texts: Tensor, cooccurrence: Cooccurrence, params: Gate) -> None:
         super().__init__()
         movies, width = movie_texts.shape
         self.cooccurrence = cooccurrence
-        centred = functional.normalize(movie_texts - movie_texts.mean(0), dim=1)
-        self.register_buffer("movie_texts", centred)
+        self.register_buffer("text_mean", movie_texts.mean(0))
+        self.register_buffer("movie_texts", self._centred(movie_texts))
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("deviation", torch.ones(width))
         self.sentence_dropout = nn.Dropout(params.sentence_dropout)
@@ -127,6 +130,31 @@ class GatedRecommender(nn.Module):
     def tag_logits(self, sentences: Tensor) -> Tensor:
         """Score the catalogue for movies' own texts: (texts, width) → (texts, movies)."""
         return self._explore(self._hidden(sentences, self._before(sentences)))
+
+    def with_new_movies(self, texts: Tensor) -> GatedRecommender:
+        """The model of a catalogue with more movies at its end; what it knows of them is a text.
+
+        They were never recommended in training, nor were most movies of a large catalogue, and of
+        those the output layer has learned how much less they are asked for. A new movie's row of
+        it, weights and bias, is the mean of their rows: it stands where an unknown old one stands,
+        raised or lowered by its text alone.
+
+        Args:
+            texts: Sentence vectors of the new movies' texts. (new movies, width)
+        """
+        larger = deepcopy(self)
+        larger.movie_texts = torch.cat([self.movie_texts, self._centred(texts)])
+        larger.cooccurrence = self.cooccurrence.with_uncounted(len(texts))
+        share = self.cooccurrence.share
+        for name, rows in self.output.named_parameters():
+            mean = rows[share == share.min()].mean(0)
+            added = torch.cat([rows, mean.expand(len(texts), *mean.shape)]).detach()
+            setattr(larger.output, name, nn.Parameter(added))
+        larger.output.out_features += len(texts)
+        return larger
+
+    def _centred(self, texts: Tensor) -> Tensor:
+        return functional.normalize(texts - self.text_mean, dim=1)
 
     def _before(self, sentences: Tensor) -> Tensor:
         return torch.full((len(sentences),), BEFORE, device=sentences.device)

@@ -28,7 +28,7 @@ from stages.recommender.modeling.cooccurrence import Cooccurrence
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.gate import GatedRecommender
 from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender, RecommenderNetwork
-from stages.recommender.params import Gate, Model
+from stages.recommender.params import Gate, Model, Titles
 
 CONFIG, WEIGHTS, ENCODER, MOVIES, TAGS, REQUESTS = (
     "config.json",
@@ -56,6 +56,8 @@ class ModelConfig(BaseModel):
     """Of a request."""
     gate: Gate | None = None
     """Sizes of the variant ``gate``; ``None`` for all others, and then not in the file."""
+    titles: Titles | None = None
+    """How the texts of its movies were made, likewise."""
 
 
 def save_model(
@@ -95,7 +97,7 @@ def save_model(
 
 
 def _fields(config: ModelConfig) -> dict[str, Any]:
-    return config.model_dump(exclude={"gate"} if config.gate is None else set())
+    return config.model_dump(exclude_none=True)
 
 
 def _network(config: ModelConfig, width: int, weights: Mapping[str, Tensor]) -> RecommenderNetwork:

@@ -104,8 +104,13 @@ class GateRun(SeedRun):
         """None: every movie's text is trained on."""
 
     def _of_requests(self) -> dict[str, Any]:
-        most = self.params.titles.max_tokens
-        return {"text_form": "titles", "max_tokens": most, "gate": self.params.gate}
+        titles = self.params.titles
+        return {
+            "text_form": "titles",
+            "max_tokens": titles.max_tokens,
+            "gate": self.params.gate,
+            "titles": titles,
+        }
 
     def _depends_on(self, trainee: Trainee) -> dict[str, object]:
         return super()._depends_on(trainee) | {"gate": self.params.gate.model_dump()}

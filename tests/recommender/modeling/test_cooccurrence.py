@@ -49,6 +49,16 @@ def test_nothing_is_lifted_where_nothing_is_mentioned() -> None:
     assert counts(NAMED, RECOMMENDED)(ragged([[], [2], []]))[[0, 2]].tolist() == [[0.0] * 4] * 2
 
 
+def test_a_movie_in_no_dialogue_lifts_nothing_and_is_not_lifted() -> None:
+    known = counts(NAMED, RECOMMENDED)
+    mentions = ragged([[0, 1], [2], []])
+    more = known.with_uncounted(2)
+    found = more(mentions)
+    torch.testing.assert_close(found[:, :MOVIES], known(mentions))
+    assert found[:, MOVIES:].tolist() == [[0.0] * 2] * 3
+    assert more(ragged([[MOVIES]]))[0].tolist() == pytest.approx([0.0] * (MOVIES + 2), abs=1e-6)
+
+
 def test_an_example_does_not_see_its_own_dialogue() -> None:
     # without dialogue 0, two name 0, beside which 1 and 3 are recommended once each; none has 2
     # beside 0, and none names 1 but the one that names 0

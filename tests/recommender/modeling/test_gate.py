@@ -20,6 +20,7 @@ GATE = Gate(
     epochs=1,
     batch=4,
     movie_batch=4,
+    repeats=1,
 )
 MOVIES, WIDTH = 4, 5
 WHOLE, TURN = READINGS.index("whole"), READINGS.index("turn")
@@ -86,6 +87,39 @@ def test_vectors_are_standardised_by_those_of_training(gate: GatedRecommender) -
     gate.start_from(sentences)
     assert gate.mean.tolist() == [2.0] * WIDTH
     assert gate.deviation.tolist() == pytest.approx([math.sqrt(2)] * WIDTH)
+
+
+def test_a_new_movie_stands_where_an_unknown_one_stands_but_for_its_text(
+    gate: GatedRecommender,
+) -> None:
+    gate.cooccurrence.share.copy_(torch.tensor([0.0, 0.5, 0.0, 0.25]))
+    mean = torch.arange(5.0)
+    gate.text_mean.copy_(mean)
+    texts = torch.tensor([[0.0, 1.0, 2.0, 6.0, 8.0], [2.0, 1.0, 2.0, 3.0, 4.0]])
+    larger = gate.with_new_movies(texts)
+    sentence, mentions = torch.randn(1, WIDTH), ragged([[1, 3]])
+    before, after = gate(sentence, mentions)[0], larger(sentence, mentions)[0]
+    torch.testing.assert_close(after[:MOVIES], before)
+    hidden = gate._hidden(sentence, torch.tensor([BEFORE]))
+    unknown = gate.output(hidden)[0, [0, 2]].mean()  # never recommended
+    query = gate.text_query(hidden)[0]
+    # (0, 0, 0, 3, 4) and (2, 0, 0, 0, 0), brought to length 1; no lift
+    by_text = [4 * (0.6 * query[3] + 0.8 * query[4]), 4 * query[0]]
+    torch.testing.assert_close(after[MOVIES:], unknown + torch.stack(by_text))
+    again = larger(sentence, ragged([[1, MOVIES + 1, 3]]))  # it may be mentioned as well
+    assert again.isfinite().all()
+    assert gate.output.out_features == MOVIES
+    state = GatedRecommender(torch.zeros(MOVIES + 2, WIDTH), larger.cooccurrence, GATE)
+    state.load_state_dict(larger.state_dict())
+
+
+def test_where_every_movie_was_recommended_a_new_one_stands_by_the_rarest(
+    gate: GatedRecommender,
+) -> None:
+    gate.cooccurrence.share.copy_(torch.tensor([0.5, 0.25, 0.75, 0.5]))
+    larger = gate.with_new_movies(torch.randn(1, WIDTH))
+    assert torch.equal(larger.output.bias[MOVIES:], gate.output.bias[1:2])
+    assert torch.equal(larger.output.weight[MOVIES:], gate.output.weight[1:2])
 
 
 def test_all_rules_are_parameters(gate: GatedRecommender) -> None:

@@ -55,7 +55,12 @@ def test_a_written_gate_gives_its_rankings_again(inputs: Inputs) -> None:
     config, model, _, movies = load_model(artifacts.MODELS / GATE)
     assert isinstance(model, GatedRecommender)
     assert config == trained.config
-    assert (config.text_form, config.max_tokens) == ("titles", load_params().titles.max_tokens)
+    titles = load_params().titles
+    assert (config.text_form, config.max_tokens, config.titles) == (
+        "titles",
+        titles.max_tokens,
+        titles,
+    )
     assert movies.equals(inputs.movies)
     kept = trained.model.state_dict()
     assert all(torch.equal(kept[name], value) for name, value in model.state_dict().items())
