@@ -14,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PRESETS := $(if $(filter sample,$(CORPUS)),sample) $(PRESET)
 
-.PHONY: run test check kill storage reliability bench load linking screenshots lint lock clean
+.PHONY: run test check kill storage reliability bench load examples linking screenshots lint lock clean
 .DEFAULT_GOAL := run
 
 # made again when the lock changes; the stamp is written last, so that a broken install is retried
@@ -67,6 +67,10 @@ load: $(VENV)/.installed
 # titles found again in the test messages, by models with their data beside: docs/results/serving
 linking: $(VENV)/.installed
 	$(BIN)/python -m stages.recommender.serving.measure_linking $(MODELS)
+
+# the README's example requests, answered: docs/results/serving/examples.txt
+examples: $(VENV)/.installed
+	$(BIN)/python docs/answer_examples.py $(MODELS)
 
 # the page as the README shows it: docs/page-light.png, docs/page-dark.png
 screenshots: $(VENV)/.installed
