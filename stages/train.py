@@ -29,10 +29,8 @@ def main() -> None:
     params = load_params()
     name = sys.argv[1] if len(sys.argv) == 2 else ""
     if name not in params.models:
-        raise UserError(
-            f"{name or 'no model'} is not in params.yaml; name one of its models: "
-            f"{', '.join(params.models)}"
-        )
+        problem = f"{name} is not in params.yaml" if name else "no single model is named"
+        raise UserError(f"{problem}; name one that params.yaml has: {', '.join(params.models)}")
     remove_leftovers(artifacts.CACHE / "training")
     entry = params.models[name]
     if VARIANTS[entry.variant].gates_repeats:

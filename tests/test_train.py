@@ -201,9 +201,9 @@ def project(tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["original-lstm"], "original-lstm is not in params.yaml; name one of its models: "),
-        ([], "no model is not in params.yaml; name one of its models: original-baseline, "),
-        ([MODEL, MODEL], "no model is not in params.yaml"),
+        (["original-lstm"], "original-lstm is not in params.yaml; name one that params.yaml has: "),
+        ([], "no single model is named; name one that params.yaml has: original-baseline, "),
+        ([MODEL, MODEL], "no single model is named"),
     ],
 )
 def test_a_model_that_is_not_there_is_told(

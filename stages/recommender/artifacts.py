@@ -7,9 +7,10 @@ told apart from a damaged one.
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ DVC names the repository in ``DVC_ROOT``, so that experiments in folders of thei
 """
 
 _SCHEMA_KEY = b"recommender.schema"
+_OS_ERROR_IN_TEXT = re.compile(r"(?:\[Errno |\(os error )(\d+)")
+"""How Python and safetensors write the number of what the system refused."""
 
 
 def _schema(name: str, fields: list[tuple[str, pa.DataType, bool]]) -> pa.Schema:
@@ -205,35 +208,72 @@ REQUEST_SCHEMA = _schema(
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """A path beside ``path`` to write to, renamed to ``path`` when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A path beside ``path`` to write to, renamed to ``path`` when the block ends well.
+
+    Raises:
+        OSError: The system refuses to write; it names ``path``.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        yield partial
-        partial.replace(path)
+        with _named(path, partial):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield partial
+            partial.replace(path)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # of a file that could not even be begun
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """An empty folder beside ``path`` to fill, put in the place of ``path`` when all went well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """An empty folder beside ``path`` to fill, put in the place of ``path`` when all went well.
+
+    Raises:
+        OSError: The system refuses to write; it names the file in ``path``.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     before = path.with_name(f".{path.name}.{os.getpid()}.before.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
     try:
-        yield partial
-        # a folder that is not empty cannot be replaced: it steps aside, whole
-        if path.exists():
-            path.replace(before)
-        partial.replace(path)
+        with _named(path, partial):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial.mkdir()
+            yield partial
+            # a folder that is not empty cannot be replaced: it steps aside, whole
+            if path.exists():
+                path.replace(before)
+            partial.replace(path)
     finally:
         if before.exists() and not path.exists():
             before.replace(path)
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(before, ignore_errors=True)
+
+
+@contextmanager
+def _named(path: Path, partial: Path) -> Iterator[None]:
+    """Let what the system refuses in ``partial`` be told of ``path``, which the user knows."""
+    try:
+        yield
+    except Exception as error:
+        number = _os_error_number(error)
+        if number is None:
+            raise
+        # a copy names its source first
+        names = [getattr(error, name, None) for name in ("filename2", "filename")]
+        named = next((str(name) for name in names if name), str(partial))
+        place = named.replace(str(partial), str(path))
+        raise OSError(number, os.strerror(number), place) from None
+
+
+def _os_error_number(error: Exception) -> int | None:
+    """What the system said, where it is the system that refused."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    # copying a folder gives one error of many, as text
+    wrapped = isinstance(error, shutil.Error) or type(error).__name__ == "SafetensorError"
+    said = _OS_ERROR_IN_TEXT.search(str(error)) if wrapped else None
+    return int(said[1]) if said else None
 
 
 def write_table(path: Path, table: pa.Table, schema: pa.Schema) -> None:

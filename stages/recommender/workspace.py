@@ -138,8 +138,8 @@ def _mirror(source: Path, target: Path) -> None:
     """Make ``target`` a copy of ``source``, touching only what differs."""
     if source.is_file():
         if not _same(source, target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target)
+            with artifacts.atomic_file(target) as partial:
+                shutil.copy2(source, partial)
         return
     wanted = {
         path.relative_to(source)

@@ -1,11 +1,14 @@
+import errno
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from safetensors import SafetensorError
 
 from stages.recommender import artifacts
 from stages.recommender.artifacts import (
@@ -105,6 +108,25 @@ def test_what_a_killed_process_left_is_no_part_of_the_next_folder(tmp_path: Path
     with atomic_folder(path) as partial:
         (partial / "whole").write_text("whole")
     assert [file.name for file in path.iterdir()] == ["whole"]
+
+
+def test_what_the_system_refuses_is_told_of_the_final_name(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    inside = {
+        "safetensors": SafetensorError("Error while serializing: No space left (os error 28)"),
+        "a copied folder": shutil.Error([("a", str(path), "[Errno 28] No space left: 'a' -> 'b'")]),
+        "pyarrow": OSError(errno.ENOSPC, "Error writing bytes to file"),
+    }
+    for name, error in inside.items():
+        with pytest.raises(OSError) as raised, atomic_folder(path):
+            raise error
+        assert (raised.value.errno, raised.value.filename) == (errno.ENOSPC, str(path)), name
+    with pytest.raises(OSError) as raised, atomic_folder(path) as partial:
+        raise OSError(errno.EROFS, "", "elsewhere", None, str(partial / "a.json"))
+    assert raised.value.filename == str(path / "a.json")
+    with pytest.raises(SafetensorError, match="no tensor"), atomic_folder(path):
+        raise SafetensorError("no tensor 28")
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- tables --------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ def raising(error: BaseException) -> Callable[[], NoReturn]:
             "error: Permission denied at data; free space or rights, then run again",
         ),
         (OSError("the disk"), "error: the disk; free space or rights, then run again"),
+        (UserError("no a\nb.zip; mend b"), "error: no a\\nb.zip; mend b"),
         (
             KeyboardInterrupt(),
             "interrupted; run the same command again to go on where this stopped",

@@ -14,7 +14,7 @@ from stages.recommender import artifacts
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "reliability"
-ORDER = ["killed", "fuzzing", "processes", "models", "storage", "memory"]
+ORDER = ["killed", "bad-input", "fuzzing", "processes", "models", "storage", "memory"]
 """Names of the files in the order in which they are shown; others follow by name."""
 
 

@@ -105,7 +105,7 @@ def _lines(file: IO[bytes]) -> Iterator[str]:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
             raise _FaultError(
-                number, f"is no UTF-8 (byte {line[error.start]:#04x}, the {error.start + 1}th)"
+                number, f"is no UTF-8 (its byte {error.start + 1} is {line[error.start]:#04x})"
             ) from None
 
 

@@ -147,6 +147,9 @@ class _Download:
                 else "run the same command later, it goes on where this stopped"
             )
             raise UserError(f"{self.shown} {trouble}; {remedy}") from None
+        except OSError as error:  # a full disk does not say where
+            error.filename = error.filename or str(self.partial)
+            raise
         if is_new:
             try:
                 check_sha256(self.partial, self.sha256, self.sha256_setting, self.shown)

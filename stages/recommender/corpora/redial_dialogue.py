@@ -116,7 +116,7 @@ def problem_of(error: ValidationError, line: bytes = b"") -> str:
         line: The JSON it was read from, if it was.
     """
     problem = error.errors(include_url=False)[0]
-    message = problem["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    message = re.sub(r"^(Input|String|Value error,) ", "", problem["msg"])
     if problem["type"] == "json_invalid":
         reason = message.removeprefix("Invalid JSON: ").replace(" at line 1 column ", " at byte ")
         if "hex escape" in reason and _SURROGATE.search(line):

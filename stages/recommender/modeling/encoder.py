@@ -1,6 +1,6 @@
 """A sentence encoder: token ids in, one vector a text out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -47,9 +47,10 @@ class SentenceEncoder(nn.Module):
                 use_safetensors=True,
                 dtype=torch.float32,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # told below, in one sentence
             )
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            problem = str(error).splitlines()[0]
+            problem = str(error).splitlines()[0].partition(". ")[0]
             raise UserError(
                 f"{folder} holds no encoder that can be loaded ({problem}); make it again with: "
                 "dvc repro -f -s download_encoder"
@@ -61,6 +62,12 @@ class SentenceEncoder(nn.Module):
             raise UserError(
                 f"{folder}: model.safetensors has no {missing[0]}, which config.json needs; take "
                 "both from one encoder, then: dvc repro -f -s download_encoder"
+            )
+        for name, there, wanted in sorted(loaded["mismatched_keys"]):
+            raise UserError(
+                f"{folder}: model.safetensors has {name} of {_sizes(there)}, but config.json asks "
+                f"for {_sizes(wanted)}; take both from one encoder, then: "
+                "dvc repro -f -s download_encoder"
             )
         self.pooling = pooling
         self.width: int = self.transformer.config.hidden_size
@@ -136,3 +143,7 @@ class SentenceEncoder(nn.Module):
             if end == len(order) or (end + 1 - start) * lengths[end] > CHUNK_TOKENS:
                 yield order[start:end]
                 start = end
+
+
+def _sizes(shape: Iterable[int]) -> str:
+    return " x ".join(str(size) for size in shape)

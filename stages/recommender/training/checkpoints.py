@@ -7,12 +7,14 @@ or not there, and reading it runs no code.
 import hashlib
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -70,10 +72,20 @@ class Checkpoints:
         self._state = folder / "state.safetensors"
         self._best = folder / "best.safetensors"
 
-    def alone(self) -> FileLock:
+    @contextmanager
+    def alone(self) -> Iterator[None]:
         """Keeps out another process of the same training, whose epochs would mix with these."""
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.folder.with_name(f"{self.folder.name}.lock"))
+        lock = FileLock(self.folder.with_name(f"{self.folder.name}.lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            print("waiting for another process that trains the same model", file=sys.stderr)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     def save(self, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
         """Keep weights, optimizer and progress, in the place of what was kept before."""
@@ -93,16 +105,18 @@ class Checkpoints:
         """Put back what :meth:`save` kept.
 
         Returns:
-            A new :class:`Progress` where nothing is kept, or not all of it, or not of these
-            parameters.
+            A new :class:`Progress` where nothing is kept; where not all of it is, or not of these
+            parameters, it says so.
         """
-        kept = _load(self._state)
-        if kept is None or not self._fits(kept[0], "weight."):
+        kept = self._kept_state()
+        if kept is None:
+            if self._state.exists() or self._best.exists():
+                print(
+                    f"{self.folder} holds no whole state of this training, which begins anew",
+                    file=sys.stderr,
+                )
             return Progress()
-        tensors, metadata = kept
-        progress = _read_progress(metadata)
-        if progress is None or (progress.best_epoch and self._kept_best() is None):
-            return Progress()
+        tensors, progress = kept
         self._set_weights(tensors, "weight.")
         for key, value in tensors.items():
             kind, _, rest = key.partition(".")
@@ -136,6 +150,16 @@ class Checkpoints:
         """Forget this training."""
         with self.alone():
             leftovers.remove(self.folder)
+
+    def _kept_state(self) -> tuple[dict[str, Tensor], Progress] | None:
+        kept = _load(self._state)
+        if kept is None or not self._fits(kept[0], "weight."):
+            return None
+        tensors, metadata = kept
+        progress = _read_progress(metadata)
+        if progress is None or (progress.best_epoch and self._kept_best() is None):
+            return None
+        return tensors, progress
 
     def _kept_best(self) -> dict[str, Tensor] | None:
         kept = _load(self._best)

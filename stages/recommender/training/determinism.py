@@ -1,6 +1,8 @@
 """The same bytes from the same run: device, threads, kernels, seeds."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +10,9 @@ import torch
 
 from stages.recommender.errors import UserError
 from stages.recommender.params import Compute
+
+_CPU_ALLOCATOR = "DefaultCPUAllocator"
+"""In the message of what torch raises where the CPU's memory does not suffice."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,29 @@ def prepare(compute: Compute) -> Machine:
         compute.precision == "auto" and device.type == "cuda"
     )
     return Machine(device, compute.threads, torch.bfloat16 if bfloat16 else torch.float32)
+
+
+@contextmanager
+def within_memory(smaller: str) -> Iterator[None]:
+    """Tell in one sentence where a device's memory does not suffice; also a decorator.
+
+    Args:
+        smaller: The parameters that make what runs within take less.
+
+    Raises:
+        UserError: It did not suffice.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, torch.OutOfMemoryError) and _CPU_ALLOCATOR not in str(error):
+            raise
+        device, other = "this machine's", "take a machine with more"
+        if isinstance(error, torch.OutOfMemoryError):
+            device, other = "the GPU's", "set compute.device to cpu"
+        raise UserError(
+            f"{device} memory does not suffice; lower {smaller}, end what else uses it, or {other}"
+        ) from None
 
 
 def derived_seed(*parts: int) -> int:

@@ -25,7 +25,7 @@ from stages.recommender.training.batches import (
     tag_batches,
 )
 from stages.recommender.training.checkpoints import Checkpoints, EpochRecord, Progress
-from stages.recommender.training.determinism import Machine, derived_seed
+from stages.recommender.training.determinism import Machine, derived_seed, within_memory
 from stages.recommender.training.graphs import TextEncoder
 from stages.recommender.training.scoring import score, sentence_vectors
 
@@ -195,6 +195,7 @@ def _train_epoch(
             saved = time.monotonic()
 
 
+@within_memory("training.dialogue_batch, training.tag_batch or dialogues.max_tokens")
 def _step(
     trainee: Trainee,
     batch: DialogueExamples,

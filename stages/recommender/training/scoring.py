@@ -17,7 +17,7 @@ from stages.recommender.modeling.losses import tag_loss
 from stages.recommender.modeling.ragged import multi_hot
 from stages.recommender.modeling.variants import RecommenderNetwork
 from stages.recommender.training.batches import DialogueExamples, TagExamples
-from stages.recommender.training.determinism import Machine
+from stages.recommender.training.determinism import Machine, within_memory
 from stages.recommender.training.graphs import TextEncoder
 
 
@@ -45,6 +45,7 @@ def sentence_vectors(
     return encoder(examples.tokens)
 
 
+@within_memory("evaluation.batch")
 @torch.inference_mode()
 def vectors_of(
     encoder: SentenceEncoder | None, examples: DialogueExamples, batch: int, machine: Machine
@@ -93,6 +94,7 @@ def ranking_table(
     )
 
 
+@within_memory("evaluation.batch")
 @torch.inference_mode()
 def score(
     model: RecommenderNetwork,
@@ -168,6 +170,7 @@ def _counts(examples: int, batch: int) -> list[int]:
     return [min(batch, examples - start) for start in range(0, examples, batch)]
 
 
+@within_memory("evaluation.batch")
 @torch.inference_mode()
 def score_tags(
     model: RecommenderNetwork,

@@ -13,12 +13,13 @@ from tqdm import tqdm
 from stages.recommender.artifacts import atomic_file
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.ragged import Ragged
-from stages.recommender.training.determinism import Machine
+from stages.recommender.training.determinism import Machine, within_memory
 
 BLOCK = 1_024
 """Texts in a file of the cache: what a kill can lose, and what is never computed twice."""
 
 
+@within_memory("dialogues.max_tokens")
 def frozen_vectors(
     encoder: SentenceEncoder,
     identity: str,

@@ -1,5 +1,4 @@
 import io
-import struct
 import zipfile
 from pathlib import Path
 
@@ -43,45 +42,10 @@ def test_a_member_is_found_in_any_folder(tmp_path: Path, folder: str, compressio
     assert read(path) == BODY
 
 
-def test_a_missing_member_names_what_is_there(tmp_path: Path) -> None:
-    path = pack(tmp_path / "a.zip", {"b.csv": b"", "c/d.csv": b""})
-    assert "has no a.csv, only b.csv, c/d.csv; name the right archive" in sentence(path)
-    assert "only nothing" in sentence(pack(tmp_path / "b.zip", {}))
-
-
-def test_a_member_that_stands_twice_is_refused(tmp_path: Path) -> None:
-    path = pack(tmp_path / "a.zip", {f"x/{NAME}": b"1", f"y/{NAME}": b"2"})
-    assert f"has {NAME} more than once (x/{NAME}, y/{NAME})" in sentence(path)
-
-
 @pytest.mark.parametrize("name", ["../a.csv", "x/../../a.csv", "/etc/a.csv", "..\\a.csv", "C:\\a"])
 def test_a_name_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
     path = pack(tmp_path / "a.zip", {NAME: BODY, name: b"x"})
     assert "a name that leads out of the archive" in sentence(path)
-
-
-def test_a_password_is_said(tmp_path: Path) -> None:
-    path = pack(tmp_path / "a.zip", {NAME: BODY})
-    packed = bytearray(path.read_bytes())
-    # the flag that says encrypted, in the member's header and in the directory
-    packed[6] |= 1
-    packed[packed.index(b"PK\x01\x02") + 8] |= 1
-    path.write_bytes(packed)
-    assert "is protected by a password" in sentence(path)
-
-
-def test_a_bomb_is_refused_unread(tmp_path: Path) -> None:
-    path = pack(tmp_path / "a.zip", {NAME: bytes(10_000_000)})
-    assert "would grow from" in sentence(path)
-
-
-def test_a_bomb_that_lies_about_its_size_is_not_read_past_it(tmp_path: Path) -> None:
-    path = pack(tmp_path / "a.zip", {NAME: bytes(10_000_000)})
-    packed = bytearray(path.read_bytes())
-    directory = packed.index(b"PK\x01\x02")
-    packed[directory + 24 : directory + 28] = struct.pack("<I", 100)
-    path.write_bytes(packed)
-    assert "is damaged" in sentence(path)
 
 
 def test_a_cut_archive_is_said(tmp_path: Path) -> None:
@@ -92,27 +56,12 @@ def test_a_cut_archive_is_said(tmp_path: Path) -> None:
         assert "is no whole zip archive" in sentence(path)
 
 
-def test_what_is_no_archive_is_said(tmp_path: Path) -> None:
-    path = tmp_path / "a.zip"
-    path.write_bytes(b"<html>Please log in</html>")
-    assert "is no whole zip archive" in sentence(path)
-
-
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_damage_inside_is_said(tmp_path: Path, compression: int) -> None:
     path = pack(tmp_path / "a.zip", {NAME: BODY}, compression)
     packed = bytearray(path.read_bytes())
     for place in range(200, 300):
         packed[place] ^= 0xFF
-    path.write_bytes(packed)
-    assert "a.csv is damaged" in sentence(path)
-
-
-def test_an_unknown_compression_is_said(tmp_path: Path) -> None:
-    path = pack(tmp_path / "a.zip", {NAME: BODY})
-    packed = bytearray(path.read_bytes())
-    directory = packed.index(b"PK\x01\x02")
-    packed[8:10] = packed[directory + 10 : directory + 12] = struct.pack("<H", 97)
     path.write_bytes(packed)
     assert "a.csv is damaged" in sentence(path)
 

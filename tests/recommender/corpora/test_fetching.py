@@ -1,4 +1,3 @@
-import datetime
 import hashlib
 import os
 import random
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from local_server import QUICK, Respond, Server, answer, content, drop, free_port, local_server
+from self_signed import self_signed
 
 from stages.recommender.corpora.fetching import fetch
 from stages.recommender.errors import UserError
@@ -202,35 +202,6 @@ def test_a_certificate_that_is_not_trusted_ends_it_at_once(tmp_path: Path) -> No
         url = server.serve("/a", content(BODY))
         assert "a certificate that is not to be trusted" in sentence(url, tmp_path)
         assert not server.requests
-
-
-def self_signed(path: Path) -> Path:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
 
 
 @pytest.mark.parametrize("scheme", ["file:///etc/passwd", "ftp://host/a", "s3://b/a", "data:,a"])

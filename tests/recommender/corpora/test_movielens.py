@@ -99,54 +99,6 @@ def test_other_ways_to_write_it_are_read(
     assert table["movie_id"].to_pylist() == ids
 
 
-@pytest.mark.parametrize(
-    ("name", "body", "expected"),
-    [
-        ("movies", b"", "movies.csv, line 1 must name the columns movieId, title, genres"),
-        ("movies", b"<html>\n", "line 1 must name the columns movieId, title, genres"),
-        ("movies", b"movieId,name,genres\n1,a,b\n", "line 1 must name the columns"),
-        ("movies", MOVIES.replace(b",", b";"), "line 1 must name the columns"),
-        ("movies", MOVIES.decode().encode("utf-16"), "line 1 is no UTF-8 (byte 0xff, the 1th)"),
-        ("movies", MOVIES + b"5,a\n", "line 5 has 2 values, but the header has 3"),
-        ("movies", MOVIES + b"5,a,b,c\n", "line 5 has 4 values, but the header has 3"),
-        ("movies", MOVIES + b'5,"a,b\n6,c,d\n', "line 5 is no CSV, a quote is open"),
-        ("movies", MOVIES + b"x,a,b\n", "line 5 has the movieId 'x', which is no whole number"),
-        ("movies", MOVIES + b"5.0,a,b\n", "line 5 has the movieId '5.0', which is no whole"),
-        ("movies", MOVIES + b"99999999999999999999,a,b\n", "which is no whole number of 64 bits"),
-        ("movies", MOVIES + b",a,b\n", "line 5 has the movieId '', nothing where a number is"),
-        ("movies", MOVIES + b"1,a,b\n", "has the movieId 1 again, which stands already in line 2"),
-        ("movies", MOVIES + b"07,a,b\n", "has the movieId 7 again, which stands already in line 4"),
-        ("movies", MOVIES + b"5,a\0b,c\n", "line 5 has the title 'a\\x00b', with a NUL character"),
-        ("movies", MOVIES + b"5,\xe9,b\n", "line 5 is no UTF-8 (byte 0xe9, the 3th)"),
-        ("movies", MOVIES + b"5,\xe9" + b"a" * 2_000_000, "line 5 is no UTF-8"),
-        ("tags", b"movieId,title\n1,a\n", "tags.csv, line 1 must name the columns movieId, tag"),
-        ("tags", TAGS + b"3,x,a,5\n", "tags.csv, line 6 has the movieId 'x', which is no whole"),
-        ("tags", TAGS + b"3,1,a\0,5\n", "tags.csv, line 6 has the tag 'a\\x00', with a NUL"),
-        ("tags", TAGS + b"3,1,\xff,5\n", "tags.csv, line 6 is no UTF-8"),
-        ("tags", TAGS + b"3,1\n", "tags.csv, line 6 has 2 values, but the header has 4"),
-        ("links", LINKS + b"9,1,x\n", "links.csv, line 4 has the tmdbId 'x', which is no whole"),
-        ("links", LINKS + b"1,1,1\n", "has the movieId 1 again, which stands already in line 2"),
-        ("links", b"movieId,imdbId\n1,2\n", "links.csv, line 1 must name the columns"),
-    ],
-)
-def test_a_bad_file_is_said_plainly(tmp_path: Path, name: str, body: bytes, expected: str) -> None:
-    path = pack(tmp_path / "a.zip", members(**{name: body}))
-    with pytest.raises(UserError) as caught:
-        movielens.read_archive(path)
-    sentence = str(caught.value)
-    assert sentence.startswith(f"{path}: {name}.csv, line ")
-    assert expected in sentence
-    assert sentence.endswith("; mend the file or get the archive again")
-    assert "\n" not in sentence
-    assert len(sentence) < 300 + len(str(path))
-
-
-def test_a_missing_file_is_said(tmp_path: Path) -> None:
-    path = pack(tmp_path / "a.zip", {"movies.csv": MOVIES})
-    with pytest.raises(UserError, match=r"has no tags\.csv, only ml-latest/movies\.csv"):
-        movielens.read_archive(path)
-
-
 values = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=8)
 
 

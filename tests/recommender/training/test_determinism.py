@@ -5,7 +5,7 @@ import torch
 
 from stages.recommender.errors import UserError
 from stages.recommender.params import Compute
-from stages.recommender.training.determinism import Machine, derived_seed, prepare
+from stages.recommender.training.determinism import Machine, derived_seed, prepare, within_memory
 
 
 def compute(device: str = "cpu", threads: int = 1, precision: str = "auto") -> Compute:
@@ -72,3 +72,15 @@ def test_a_seed_depends_on_all_parts_and_on_nothing_else() -> None:
     assert all(0 <= seed < 2**63 for seed in seeds)
     # numpy promises to keep a SeedSequence's stream
     assert derived_seed(42, 7) == 8_400_447_655_315_631_758
+
+
+def test_only_want_of_memory_is_told_as_such() -> None:
+    @within_memory("a.batch")
+    def raising(error: Exception) -> None:
+        raise error
+
+    with pytest.raises(UserError, match=r"^the GPU's memory does not suffice; lower a\.batch, "):
+        raising(torch.OutOfMemoryError("CUDA out of memory"))
+    for error in (RuntimeError("shapes do not fit"), ValueError("DefaultCPUAllocator")):
+        with pytest.raises(type(error), match=str(error)):
+            raising(error)
