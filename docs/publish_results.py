@@ -10,7 +10,12 @@ import sys
 from pathlib import Path
 
 RUNS, RESULTS, README = Path("runs"), Path("docs/results"), Path("README.md")
-BESIDE = ("metrics/summary.json", "metrics/coverage.json", "metrics/ladder.json")
+BESIDE = (
+    "metrics/ablation.json",
+    "metrics/coverage.json",
+    "metrics/ladder.json",
+    "metrics/summary.json",
+)
 FIGURES = "data/examples/figures.json"
 
 

@@ -21,8 +21,10 @@ def main() -> None:
     by_reading = tables.models(table, readings).text()
     turns = tables.turn_systems(content.turn_systems).text()
     steps = tables.ladder(assembly.ladder(collected.ladder)).text()
+    parts = assembly.ablation(collected.ablation)
     with artifacts.atomic_folder(artifacts.REPORT) as folder:
         artifacts.write_text(folder / "ladder.txt", steps + "\n")
+        artifacts.write_text(folder / "ablation.txt", tables.ablation_text(parts) + "\n")
         artifacts.write_text(folder / "models.csv", tables.csv(table))
         artifacts.write_text(folder / "models.txt", shown + "\n")
         artifacts.write_text(folder / "readings.txt", by_reading + "\n")
@@ -36,9 +38,10 @@ def main() -> None:
                 partial.write_bytes(picture.png())
     artifacts.write_json(artifacts.SUMMARY, assembly.summary(table))
     # DVC has taken down all models' results before it begins this stage
-    for name in ("training", "ladder"):
+    for name in ("training", "ladder", "ablation"):
         remove_leftovers(artifacts.CACHE / name)
-    print(f"\n{steps}\n\n{shown}\n\n{gained}\n\n{against}")
+    lost = tables.ablation(parts, parts.score_columns[:1]).text()
+    print(f"\n{steps}\n\n{shown}\n\n{lost}\n\n{gained}\n\n{against}")
 
 
 if __name__ == "__main__":

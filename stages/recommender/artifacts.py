@@ -26,6 +26,7 @@ MOVIELENS_TAGS = MOVIELENS / "tags.parquet"
 MOVIES = Path("data/movies.parquet")
 COVERAGE = Path("metrics/coverage.json")
 LADDER = Path("metrics/ladder.json")
+ABLATION = Path("metrics/ablation.json")
 EXAMPLES = Path("data/examples")
 FIGURES = EXAMPLES / "figures.json"
 TAGS = Path("data/tags")

@@ -243,6 +243,16 @@ class Ladder(Section):
     """How often each rung is trained, with seeds seed, seed + 1, ..."""
 
 
+class Ablation(Section):
+    """The trainings of the gate without each of its parts, and on fewer dialogues."""
+
+    epochs: Count | None
+    """``None``: as many as the gate's."""
+    seed: Seed
+    repeats: Count
+    """How often each is trained, with seeds seed, seed + 1, ..."""
+
+
 class Compute(Section):
     """The machine."""
 
@@ -279,6 +289,7 @@ class Params(Section):
     gate: Gate
     evaluation: Evaluation
     ladder: Ladder
+    ablation: Ablation
     compute: Compute
     models: Annotated[dict[str, ModelEntry], Field(min_length=1)]
 

@@ -15,9 +15,12 @@ from stages.recommender.params import Params
 from stages.recommender.reporting import results
 from stages.recommender.reporting.collected import Collected, Entry
 from stages.recommender.reporting.content import (
+    Ablation,
+    Altered,
     Breakdown,
     Change,
     Coverage,
+    CurvePoint,
     Dialogue,
     ErrorAnalysis,
     Group,
@@ -27,6 +30,7 @@ from stages.recommender.reporting.content import (
     RankedMovie,
     Report,
     Rung,
+    WithoutPart,
 )
 from stages.recommender.reporting.published import TurnRecall, TurnSystem
 from stages.recommender.reporting.results import Score, column
@@ -97,6 +101,7 @@ def report(collected: Collected, table: pd.DataFrame, params: Params) -> Report:
         published_column=_paper_column(table),
         turn_systems=tuple(_turn_systems(collected)),
         ladder=ladder(collected.ladder),
+        ablation=ablation(collected.ablation),
         coverage=_coverage(collected.coverage),
         errors=_errors(collected, best_on_validation(collected)),
         figures=dict(_flat(collected.figures)),
@@ -113,16 +118,36 @@ def ladder(found: Mapping[str, Any]) -> Ladder:
             _scores(rung["scores"]),
             rung["note"],
             _scores(rung["popular"]),
-            {
-                name: Change(Score(each["value"], each["low"], each["high"]), each["p_value"])
-                for name, each in rung["changes"].items()
-            },
+            _changes(rung["changes"]),
         )
         for rung in found["rungs"]
     )
-    seeds = "one seed" if found["repeats"] == 1 else f"{found['repeats']} seeds"
-    trainings = f"{found['epochs']} epochs, {seeds}"
-    return Ladder(tuple(rungs[0].scores), rungs, found["variant"], trainings)
+    return Ladder(tuple(rungs[0].scores), rungs, found["variant"], _trainings(found))
+
+
+def ablation(found: Mapping[str, Any]) -> Ablation:
+    """The ablation that ``stages.ablate`` wrote, with the part first that is missed most."""
+    parts = [
+        WithoutPart(part["name"], part["note"], _scores(part["scores"]), _changes(part["changes"]))
+        for part in found["parts"]
+    ]
+    tested = tuple(parts[0].changes)
+    parts.sort(key=lambda part: part.changes[tested[0]].difference.value)
+    return Ablation(
+        model=found["model"],
+        score_columns=tested,
+        recall_columns=tuple(each for each in found["scores"] if each not in tested),
+        scores=_scores(found["scores"]),
+        parts=tuple(parts),
+        curve=tuple(
+            CurvePoint(point["dialogues"], _scores(point["scores"])) for point in found["curve"]
+        ),
+        altered=tuple(
+            Altered(each["name"], each["note"], _scores(each["scores"]))
+            for each in found["altered"]
+        ),
+        trainings=_trainings(found),
+    )
 
 
 def best_on_validation(collected: Collected) -> str:
@@ -263,6 +288,19 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, st
 
 def _scores(found: Mapping[str, Mapping[str, float]]) -> dict[str, Score]:
     return {name: Score(each["value"], each["low"], each["high"]) for name, each in found.items()}
+
+
+def _changes(found: Mapping[str, Mapping[str, float]]) -> dict[str, Change]:
+    return {
+        name: Change(Score(each["value"], each["low"], each["high"]), each["p_value"])
+        for name, each in found.items()
+    }
+
+
+def _trainings(found: Mapping[str, Any]) -> str:
+    """How often and how long was trained, in words."""
+    seeds = "one seed" if found["repeats"] == 1 else f"{found['repeats']} seeds"
+    return f"{found['epochs']} epochs, {seeds}"
 
 
 def _score(interval: Interval) -> Score:

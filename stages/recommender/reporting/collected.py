@@ -56,6 +56,7 @@ class Collected:
         figures: Of the corpus.
         coverage: Of the movie map.
         ladder: As ``stages.climb_ladder`` writes it.
+        ablation: As ``stages.ablate`` writes it.
     """
 
     entries: Mapping[str, Entry]
@@ -65,6 +66,7 @@ class Collected:
     figures: Mapping[str, Any]
     coverage: Mapping[str, Any]
     ladder: Mapping[str, Any]
+    ablation: Mapping[str, Any]
 
 
 def collect(params: Params) -> Collected:
@@ -93,7 +95,8 @@ def collect(params: Params) -> Collected:
     figures = artifacts.read_json(artifacts.FIGURES, "tokenize_dialogues")
     coverage = artifacts.read_json(artifacts.COVERAGE, "build_movie_map")
     ladder = artifacts.read_json(artifacts.LADDER, "climb_ladder")
-    return Collected(entries, movies, train, test, figures, coverage, ladder)
+    ablation = artifacts.read_json(artifacts.ABLATION, "ablate")
+    return Collected(entries, movies, train, test, figures, coverage, ladder, ablation)
 
 
 def _entry(

@@ -68,6 +68,76 @@ class Ladder:
 
 
 @dataclass(frozen=True)
+class WithoutPart:
+    """The gate trained without one of its parts.
+
+    Attributes:
+        name: The part, in a few words.
+        note: One sentence on what the model is without it.
+        scores: Its scores by column, such as ``all ndcg@10``.
+        changes: From the full model, by column; none where that was not tested.
+    """
+
+    name: str
+    note: str
+    scores: Mapping[str, Score]
+    changes: Mapping[str, Change]
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """The full model trained on some of the dialogues.
+
+    Attributes:
+        dialogues: How many.
+        scores: By column.
+    """
+
+    dialogues: int
+    scores: Mapping[str, Score]
+
+
+@dataclass(frozen=True)
+class Altered:
+    """What the full model would score if something were decided otherwise.
+
+    Attributes:
+        name: Who decides, in a few words.
+        note: One sentence on what it does.
+        scores: By column.
+    """
+
+    name: str
+    note: str
+    scores: Mapping[str, Score]
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What each part of a model is worth.
+
+    Attributes:
+        model: The model.
+        score_columns: The scores whose changes are tested; the first one is the headline.
+        recall_columns: Further scores.
+        scores: The full model's, by column.
+        parts: What it is without each part, the one that is missed most first.
+        curve: On fewer dialogues first, on all of them last.
+        altered: Its answers decided otherwise, by an oracle or never to repeat.
+        trainings: How each was trained: ``6 epochs, one seed``.
+    """
+
+    model: str
+    score_columns: tuple[str, ...]
+    recall_columns: tuple[str, ...]
+    scores: Mapping[str, Score]
+    parts: tuple[WithoutPart, ...]
+    curve: tuple[CurvePoint, ...] = ()
+    altered: tuple[Altered, ...] = ()
+    trainings: str = ""
+
+
+@dataclass(frozen=True)
 class PairedTest:
     """Two models compared on the same dialogues.
 
@@ -223,6 +293,7 @@ class Report:
         published_column: The score to set beside the paper's and the notebook's nDCG@10.
         turn_systems: Our systems under the per-turn protocol, beside the published ones.
         ladder: One defect repaired at a time.
+        ablation: What each part of the gate is worth.
         coverage: How much of the catalogue is joined to MovieLens.
         errors: Error analysis of one model.
         figures: Figures of the corpus, by name.
@@ -242,6 +313,7 @@ class Report:
     published_column: str = "all ndcg@10"
     turn_systems: tuple[TurnSystem, ...] = ()
     ladder: Ladder | None = None
+    ablation: Ablation | None = None
     coverage: Coverage | None = None
     errors: ErrorAnalysis | None = None
     figures: Mapping[str, str] = field(default_factory=dict)

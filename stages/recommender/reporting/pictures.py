@@ -9,8 +9,9 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from stages.recommender.reporting import gains, headline, results
-from stages.recommender.reporting.content import Ladder, Report
+from stages.recommender.reporting.content import Ablation, Ladder, Report
 from stages.recommender.reporting.plots import (
+    ablation,
     breakdowns,
     comparisons,
     coverage,
@@ -22,6 +23,8 @@ from stages.recommender.reporting.plots.style import NARROW, WIDE, Look
 
 LADDER = "ladder"
 MODELS = "models"
+ABLATION = "ablation"
+LEARNING_CURVE = "learning-curve"
 TRAINING_CURVES = "training-curves"
 GAIN = "weighted-over-original"
 PUBLISHED = "against-published"
@@ -67,6 +70,8 @@ def _pictures(report: Report) -> Iterator[Picture]:
         yield Picture(LADDER, _ladder_alt(report.ladder), partial(ladder.ladder, report.ladder))
     if report.results is not None:
         yield from _models(report, report.results)
+    if report.ablation is not None:
+        yield from _ablation(report.ablation)
     if report.histories:
         selected = {} if report.results is None else results.selected_epochs(report.results)
         draw = partial(curves.training_curves, report.histories, selected, report.evaluation_split)
@@ -116,6 +121,25 @@ def _comparisons(report: Report, table: pd.DataFrame) -> Iterator[Picture]:
             comparisons.against_published, table, report.published_column, report.references
         )
         yield Picture(PUBLISHED, alt, draw)
+
+
+def _ablation(found: Ablation) -> Iterator[Picture]:
+    name = results.heading(found.score_columns[0])
+    most = found.parts[0]
+    change = ladder.signed(most.changes[found.score_columns[0]].difference.value)
+    alt = (
+        f"What {found.model} loses without each of {len(found.parts)} parts, with 95% intervals; "
+        f"most of {name} without {most.name}: {change}"
+    )
+    yield Picture(ABLATION, alt, partial(ablation.ablation, found))
+    if found.curve:
+        first, last = found.curve[0], found.curve[-1]
+        ends = [
+            f"{point.scores[found.score_columns[0]].value:.3f} on {point.dialogues:,} dialogues"
+            for point in (first, last)
+        ]
+        alt = f"{name} of {found.model} from {' to '.join(ends)}"
+        yield Picture(LEARNING_CURVE, alt, partial(ablation.learning_curve, found))
 
 
 def _ladder_alt(steps: Ladder) -> str:

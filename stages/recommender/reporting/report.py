@@ -50,6 +50,11 @@ def _tables(report: Report) -> dict[str, Table]:
     table = report.results
     if report.ladder is not None:
         found["ladder"] = tables.ladder(report.ladder)
+    if report.ablation is not None:
+        found["ablation"] = tables.ablation(report.ablation)
+        found["ablation_recall"] = tables.ablation_recall(report.ablation)
+        found["learning_curve"] = tables.learning_curve(report.ablation)
+        found["altered"] = tables.altered(report.ablation)
     if table is not None:
         found["models"] = tables.models(table, report.score_columns)
         found["gains"] = tables.gains(_gains(report), pictures.TRAINERS)

@@ -1,6 +1,6 @@
 """Tables of scores, once as data, to be written as text, Markdown, HTML or CSV."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,7 +8,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from stages.recommender.reporting import published, results
-from stages.recommender.reporting.content import Change, Coverage, Ladder, PairedTest
+from stages.recommender.reporting.content import Ablation, Change, Coverage, Ladder, PairedTest
 from stages.recommender.reporting.gains import Gain
 from stages.recommender.reporting.published import TurnRecall, TurnSystem
 from stages.recommender.reporting.results import Score
@@ -185,6 +185,58 @@ def ladder(steps: Ladder) -> Table:
     return Table(tuple(columns))
 
 
+def ablation(found: Ablation, score_columns: Sequence[str] | None = None) -> Table:
+    """The full model, then it without each part: a score and its tested change from the full one.
+
+    Args:
+        found: The ablation.
+        score_columns: Of those that were tested, the ones to show; all where not given.
+    """
+    names = ("nothing: the full model", *(part.name for part in found.parts))
+    columns = [Column("without", names, "name")]
+    for score_column in score_columns or found.score_columns:
+        scores = [found.scores[score_column], *(part.scores[score_column] for part in found.parts)]
+        changes = [None, *(part.changes[score_column] for part in found.parts)]
+        columns += [
+            Column(results.heading(score_column), _texts([score.value for score in scores])),
+            Column("change", tuple(_change(each) for each in changes)),
+            Column(
+                "95% interval",
+                tuple(_NONE if c is None else interval(c.difference, "+.4f") for c in changes),
+            ),
+            Column(
+                "corrected p",
+                tuple(_NONE if c is None else p_value(c.p_value) for c in changes),
+            ),
+        ]
+    return Table(tuple(columns))
+
+
+def ablation_recall(found: Ablation) -> Table:
+    """The full model, then it without each part: the scores whose changes are not tested."""
+    rows = {"nothing: the full model": found.scores} | {p.name: p.scores for p in found.parts}
+    return _of_scores("without", rows, found.recall_columns)
+
+
+def learning_curve(found: Ablation) -> Table:
+    """A row for each number of training dialogues: the tested scores."""
+    rows = {f"{point.dialogues:,}": point.scores for point in found.curve}
+    return _of_scores("dialogues", rows, found.score_columns)
+
+
+def altered(found: Ablation) -> Table:
+    """The full model, then what it would score if something were decided otherwise."""
+    rows = {"by the model": found.scores} | {each.name: each.scores for each in found.altered}
+    return _of_scores("decided", rows, found.score_columns)
+
+
+def ablation_text(found: Ablation) -> str:
+    """All that an ablation tells, one table below another, without a newline at the end."""
+    shown = [ablation(found, [score_column]) for score_column in found.score_columns]
+    shown += [ablation_recall(found), learning_curve(found), altered(found)]
+    return "\n\n".join(table.text() for table in shown)
+
+
 def paired_tests(tests: Sequence[PairedTest]) -> Table:
     """A row a comparison of two models on the same dialogues.
 
@@ -236,6 +288,17 @@ def p_value(value: float) -> str:
 
 def _change(change: Change | None) -> str:
     return _NONE if change is None else f"{change.difference.value:+.4f}"
+
+
+def _of_scores(
+    heading: str, rows: Mapping[str, Mapping[str, Score]], score_columns: Sequence[str]
+) -> Table:
+    """A row a name: its scores by column."""
+    columns = [Column(heading, tuple(rows), "name")]
+    for score_column in score_columns:
+        values = [scores[score_column].value for scores in rows.values()]
+        columns.append(Column(results.heading(score_column), _texts(values)))
+    return Table(tuple(columns))
 
 
 def _with_interval(

@@ -66,7 +66,14 @@ def height(rows: Sequence[Row], look: Look) -> float:
     return 0.8 + each * (_places(rows)[-1] + 2 * _MARGIN)
 
 
-def draw(axes: Axes, rows: Sequence[Row], look: Look, *, named: bool = True) -> list[float]:
+def draw(
+    axes: Axes,
+    rows: Sequence[Row],
+    look: Look,
+    *,
+    named: bool = True,
+    differences: bool = False,
+) -> list[float]:
     """Draw rows from top to bottom on a scale that starts at zero.
 
     Args:
@@ -74,6 +81,7 @@ def draw(axes: Axes, rows: Sequence[Row], look: Look, *, named: bool = True) -> 
         rows: At least one.
         look: For which page to draw.
         named: Whether the rows' names are written; not where axes beside these have them.
+        differences: Whether values may be less than zero, which is then a line through all rows.
 
     Returns:
         The rows' places on the y axis.
@@ -88,12 +96,20 @@ def draw(axes: Axes, rows: Sequence[Row], look: Look, *, named: bool = True) -> 
         for dot in row.dots:
             _draw_dot(axes, dot, place)
         _write(axes, row, place, named, above=_named_above(rows, look))
-    axes.set_xlim(left=0.0)
+    if differences:
+        axes.axvline(0.0, color=LIGHT.muted, linewidth=1, zorder=1)
+    else:
+        axes.set_xlim(left=0.0)
     return places
 
 
 def side_by_side(
-    panels: Sequence[Sequence[Row]], titles: Sequence[str], look: Look, *, joined: bool = False
+    panels: Sequence[Sequence[Row]],
+    titles: Sequence[str],
+    look: Look,
+    *,
+    joined: bool = False,
+    differences: bool = False,
 ) -> Figure:
     """The same rows under several scores: beside one another, or below where it is narrow.
 
@@ -102,6 +118,7 @@ def side_by_side(
         titles: By score, what stands above.
         look: For which page to draw.
         joined: Whether a line leads from each row's first dot to the next one's.
+        differences: See :func:`draw`.
     """
     with look.applied():
         lines = math.ceil(len(panels) / (1 if look.narrow else _PANELS_BESIDE))
@@ -111,7 +128,7 @@ def side_by_side(
         for number, rows in enumerate(panels):
             line, place = divmod(number, per_line)
             axes = figure.add_subplot(grid[line, place])
-            places = draw(axes, rows, look, named=place == 0)
+            places = draw(axes, rows, look, named=place == 0, differences=differences)
             axes.xaxis.set_major_locator(MaxNLocator(4))
             axes.set_title(titles[number])
             if joined:

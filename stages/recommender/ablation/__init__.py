@@ -1,0 +1,1 @@
+"""What each part of the repeat-explore gate is worth, measured on the validation split."""
