@@ -22,6 +22,7 @@ SMALL = [
     "sample.test_dialogues=60",
     "training.epochs=2",
     "ladder.epochs=2",
+    "ablation.epochs=1",
 ]
 WEIGHTED = {
     "train@weighted-baseline",

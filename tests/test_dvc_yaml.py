@@ -167,6 +167,7 @@ TINY: dict[str, Any] = {
     "training": {"trainable_layers": 1, "head_learning_rate": 0.01, "epochs": 1},
     "gate": {"hidden_size": 8, "epochs": 1, "batch": 64, "movie_batch": 16, "repeats": 1},
     "ladder": {"epochs": 1},
+    "ablation": {"epochs": 1},
     "compute": {"device": "cpu", "threads": 1},
 }
 

@@ -17,6 +17,7 @@ RUN = {
     "metrics/summary.json": "{}",
     "metrics/coverage.json": "{}",
     "metrics/ladder.json": "{}",
+    "metrics/ablation.json": "{}",
     "data/examples/figures.json": "{}",
 }
 

@@ -32,10 +32,12 @@ WITH_TAGS = [name for name in EIGHT if name.endswith("multitask")]
 
 FROM_EXAMPLES = ["fit_baselines", *MODELS, "compare"]
 FROM_DIALOGUES = ["tokenize_dialogues", *FROM_EXAMPLES]
-FROM_ROLES = ["tokenize_titles", *FROM_DIALOGUES]
+FROM_TITLES = ["tokenize_titles", "ablate"]
+FROM_ROLES = [*FROM_TITLES, *FROM_DIALOGUES]
 FROM_MOVIE_MAP = ["build_movie_map", "tokenize_tags", *FROM_ROLES]
 FROM_ENCODER = ["download_encoder", "tokenize_tags", *FROM_ROLES, "climb_ladder"]
 LADDER = ["climb_ladder", "compare"]
+ABLATION = ["ablate", "compare"]
 DOWNLOADS = ["download_redial", "download_movielens", "download_encoder"]
 EVERYTHING = [*DOWNLOADS, *FROM_MOVIE_MAP, *LADDER]
 
@@ -201,7 +203,7 @@ def test_nothing_changed_runs_nothing(finished: Project) -> None:
         ("tags.max_per_movie", 20, ["tokenize_tags", *WITH_TAGS, "compare"]),
         ("dialogues.validation_fraction", 0.2, FROM_ROLES),
         ("training.epochs", 3, [*MODELS, "compare"]),
-        ("gate.epochs", 3, [GATE, "compare"]),
+        ("gate.epochs", 3, [GATE, *ABLATION]),
     ],
 )
 def test_a_changed_parameter_runs_its_share(
@@ -254,12 +256,14 @@ def test_what_a_killed_stage_left_reruns_nothing(finished: Project) -> None:
         ("dialogues.protocol", "notebook", FROM_ROLES),
         ("dialogues.text_form", "titles", FROM_DIALOGUES),
         ("training.trainable_layers", "none", [*MODELS, "compare"]),
-        ("evaluation.batch", 32, [*MODELS, "compare"]),
-        ("titles.tags_per_movie", 5, ["tokenize_titles", GATE, "compare"]),
+        ("evaluation.batch", 32, [*MODELS, *ABLATION]),
+        ("titles.tags_per_movie", 5, [*FROM_TITLES, GATE, "compare"]),
         ("evaluation.readings", ["before"], FROM_EXAMPLES),
-        ("model.pooling", "cls", FROM_EXAMPLES),
-        ("compute.threads", 1, [*FROM_EXAMPLES, "climb_ladder"]),
+        ("model.pooling", "cls", [*FROM_EXAMPLES, "ablate"]),
+        ("compute.threads", 1, [*FROM_EXAMPLES, "climb_ladder", "ablate"]),
         ("ladder.epochs", 3, LADDER),
+        ("ablation.seed", 3, ABLATION),
+        ("gate.repeats", 5, [GATE, "compare"]),
         ("movie_map.join", "id", FROM_MOVIE_MAP),
         ("encoder.source", "package", FROM_ENCODER),
         ("redial.source", "zip", ["download_redial", *FROM_MOVIE_MAP, "climb_ladder"]),
@@ -282,13 +286,14 @@ def test_a_parameter_would_rerun_its_share(
     ("path", "rerun"),
     [
         ("stages/train.py", [*MODELS, "compare"]),
-        ("stages/recommender/movie_texts.py", ["tokenize_titles", GATE, "compare"]),
+        ("stages/recommender/movie_texts.py", [*FROM_TITLES, GATE, "compare"]),
+        ("stages/recommender/ablation/parts.py", ABLATION),
         ("stages/recommender/ladder/rungs.py", LADDER),
         ("stages/recommender/tags.py", ["tokenize_tags", *WITH_TAGS, *LADDER]),
         ("stages/recommender/evaluation/errors.py", ["compare"]),
-        ("stages/recommender/evaluation/intervals.py", LADDER),
-        ("stages/recommender/evaluation/metrics.py", [*FROM_EXAMPLES, "climb_ladder"]),
-        ("stages/recommender/modeling/losses.py", [*MODELS, *LADDER]),
+        ("stages/recommender/evaluation/intervals.py", ["climb_ladder", *ABLATION]),
+        ("stages/recommender/evaluation/metrics.py", [*FROM_EXAMPLES, "climb_ladder", "ablate"]),
+        ("stages/recommender/modeling/losses.py", [*MODELS, "ablate", *LADDER]),
         ("stages/recommender/dialogues/roles.py", [*FROM_ROLES, "climb_ladder"]),
         ("stages/recommender/movies/titles.py", [*FROM_MOVIE_MAP, "climb_ladder"]),
         (

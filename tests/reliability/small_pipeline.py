@@ -44,6 +44,7 @@ SMALL: dict[str, Any] = {
         "head_learning_rate": 1e-2,
     },
     "ladder": {"epochs": 1},
+    "ablation": {"epochs": 1},
     "evaluation": {"readings": ["before"]},
     "compute": {"device": "cpu", "threads": 1, "precision": "float32"},
 }
@@ -54,6 +55,11 @@ SHORT = {
 from stages.recommender import artifacts
 
 artifacts.write_json(artifacts.LADDER, {})
+""",
+    "stages/ablate.py": """\
+from stages.recommender import artifacts
+
+artifacts.write_json(artifacts.ABLATION, {})
 """,
     "stages/compare.py": """\
 from stages.recommender import artifacts
@@ -73,7 +79,7 @@ def make_checkout(folder: Path, encoder: Path, short: bool = False) -> None:
     Args:
         folder: To make.
         encoder: Folder with an encoder's files.
-        short: Without the ladder and without the comparison's pictures; see :data:`SHORT`.
+        short: Without ladder, ablation and the comparison's pictures; see :data:`SHORT`.
     """
     for name in COPIED:
         source, target = ROOT / name, folder / name

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from stages.recommender.modeling.gate import READINGS, GatedRecommender
 from stages.recommender.modeling.ragged import Ragged
@@ -186,7 +186,7 @@ def lessons_of(trainee: Trainee) -> GateExamples:
     return trainee.train
 
 
-def _fix(parameter: nn.Parameter, value: float) -> None:
+def _fix(parameter: Tensor, value: float) -> None:
     """Set a parameter once and for all."""
     with torch.no_grad():
         parameter.fill_(value)

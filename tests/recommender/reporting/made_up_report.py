@@ -5,9 +5,12 @@ import math
 import pandas as pd
 
 from stages.recommender.reporting.content import (
+    Ablation,
+    Altered,
     Breakdown,
     Change,
     Coverage,
+    CurvePoint,
     Dialogue,
     ErrorAnalysis,
     Group,
@@ -17,6 +20,7 @@ from stages.recommender.reporting.content import (
     RankedMovie,
     Report,
     Rung,
+    WithoutPart,
 )
 from stages.recommender.reporting.published import TurnRecall, TurnSystem
 from stages.recommender.reporting.results import Score
@@ -101,6 +105,37 @@ def ladder() -> Ladder:
     return Ladder(columns, rungs, BEST, "20 epochs, 3 seeds")
 
 
+def ablation() -> Ablation:
+    """Two parts, one of which only chance tells from nothing, on a quarter and on all dialogues."""
+    columns = ("all ndcg@10", "new ndcg@10")
+
+    def scores(*values: float) -> dict[str, Score]:
+        named = (*columns, "turn micro recall@10")
+        found = zip(named, (*values, 0.2), strict=True)
+        return {name: Score(value, value - 0.01, value + 0.01) for name, value in found}
+
+    def changes(*values: float) -> dict[str, Change]:
+        found = zip(columns, values, strict=True)
+        return {
+            name: Change(Score(value, value - 0.01, value + 0.01), 0.0004 if value < -0.01 else 1.0)
+            for name, value in found
+        }
+
+    return Ablation(
+        model="softmax-gate",
+        score_columns=columns,
+        recall_columns=("turn micro recall@10",),
+        scores=scores(0.3, 0.17),
+        parts=(
+            WithoutPart("counts", "Nothing.", scores(0.2, 0.13), changes(-0.1, -0.04)),
+            WithoutPart(f"text {ATTACK}", ATTACK, scores(0.302, 0.17), changes(0.002, 0.0)),
+        ),
+        curve=(CurvePoint(2_000, scores(0.25, 0.11)), CurvePoint(8_000, scores(0.3, 0.17))),
+        altered=(Altered("perfect gate", "Decides well.", scores(0.5, 0.17)),),
+        trainings="6 epochs, one seed",
+    )
+
+
 def errors() -> ErrorAnalysis:
     """Two breakdowns, one with an empty group, and two dialogues, one of them an attack."""
     groups = (Group("none", 30, Score(0.08, 0.06, 0.1)), Group("some", 90, Score(0.13)))
@@ -131,6 +166,7 @@ def report() -> Report:
         histories=histories(),
         turn_systems=(TurnSystem("co-occurrence", None, TurnRecall(0.027, 0.143, 0.297)),),
         ladder=ladder(),
+        ablation=ablation(),
         coverage=Coverage(
             (Matched("title and year", 70, 900), Matched("year off by one", 20, 60)),
             Matched("not joined", 10, 40),

@@ -11,6 +11,8 @@ def test_pictures_stand_in_the_order_of_the_page(report: Report) -> None:
     assert [picture.name for picture in pictures.pictures(report)] == [
         "ladder",
         "models",
+        "ablation",
+        "learning-curve",
         "training-curves",
         "weighted-over-original",
         "against-published",
@@ -33,6 +35,13 @@ def test_every_picture_is_told_in_words(report: Report) -> None:
     assert told["models"] == (
         "nDCG@10 (all) of 6 models and baselines with 95% intervals, best first: "
         "mentions-then-popular with 0.210"
+    )
+    assert told["ablation"] == (
+        "What softmax-gate loses without each of 2 parts, with 95% intervals; "
+        "most of nDCG@10 (all) without counts: \N{MINUS SIGN}0.100"
+    )
+    assert told["learning-curve"] == (
+        "nDCG@10 (all) of softmax-gate from 0.250 on 2,000 dialogues to 0.300 on 8,000 dialogues"
     )
     assert told["training-curves"].endswith(
         "for 4 models; the highest nDCG@10 is 0.090, weighted-baseline"

@@ -70,6 +70,7 @@ def test_sections_stand_in_their_order(parsed: _Page) -> None:
     assert [text for level, text in parsed.headings if level == 2] == [
         "The ladder",
         "The models",
+        "What each part is worth",
         "Training curves",
         "Weighted over original",
         "Against published figures",
@@ -95,8 +96,9 @@ def test_ids_are_unique_and_links_lead_somewhere(page: str, parsed: _Page) -> No
 def test_texts_cannot_break_out(page: str, parsed: _Page) -> None:
     assert "script" not in parsed.tags
     assert not any(name.startswith("on") for name in parsed.attributes)
-    # the title, the heading, both cells of the run, the request, its label
-    assert parsed.text.count(made_up_report.ATTACK) == 6
+    # the title, the heading, both cells of the run, the request, its label; a part of the model
+    # in two tables, its name and its note
+    assert parsed.text.count(made_up_report.ATTACK) == 6 + 4
     assert "<script" not in page
 
 

@@ -128,6 +128,48 @@ def test_the_ladder() -> None:
     assert table.rows[2][4:6] == ("-", "-")
 
 
+def test_the_ablation() -> None:
+    found = made_up_report.ablation()
+    table = tables.ablation(found)
+    tested = ["change", "95% interval", "corrected p"]
+    headings = ["without", "nDCG@10 (all)", *tested, "nDCG@10 (new)", *tested]
+    assert [column.heading for column in table.columns] == headings
+    assert table.rows[0] == (
+        "nothing: the full model",
+        *["0.3000", "-", "-", "-"],
+        *["0.1700", *"---"],
+    )
+    assert table.rows[1] == (
+        "counts",
+        *["0.2000", "-0.1000", "[-0.1100, -0.0900]", "< 0.001"],
+        *["0.1300", "-0.0400", "[-0.0500, -0.0300]", "< 0.001"],
+    )
+    [name, *_] = tables.ablation(found, ["new ndcg@10"]).rows[2]
+    assert name == found.parts[1].name
+    assert len(tables.ablation(found, ["new ndcg@10"]).columns) == 5
+
+
+def test_what_else_an_ablation_tells() -> None:
+    found = made_up_report.ablation()
+    recall = tables.ablation_recall(found)
+    assert recall.columns[1].heading == "Micro recall@10 (turn)"
+    assert [row[1] for row in recall.rows] == ["0.2000"] * 3
+    assert tables.learning_curve(found).rows == [
+        ("2,000", "0.2500", "0.1100"),
+        ("8,000", "0.3000", "0.1700"),
+    ]
+    assert tables.altered(found).rows == [
+        ("by the model", "0.3000", "0.1700"),
+        ("perfect gate", "0.5000", "0.1700"),
+    ]
+    blocks = tables.ablation_text(found).split("\n\n")
+    assert [block.split()[0] for block in blocks] == [
+        *["without"] * 3,
+        "dialogues",
+        "decided",
+    ]
+
+
 def test_markdown_escapes_what_would_end_a_cell() -> None:
     table = Table((Column("title", ("A|B",), "name"), Column("n", ("1",))))
     assert table.markdown().splitlines()[-1] == r"| A\|B    |   1 |"

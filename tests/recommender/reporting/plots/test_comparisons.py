@@ -7,7 +7,14 @@ from matplotlib.patches import Rectangle
 
 from stages.recommender.reporting.content import Coverage, Matched
 from stages.recommender.reporting.gains import gains
-from stages.recommender.reporting.plots import breakdowns, comparisons, coverage, dots, ladder
+from stages.recommender.reporting.plots import (
+    ablation,
+    breakdowns,
+    comparisons,
+    coverage,
+    dots,
+    ladder,
+)
 from stages.recommender.reporting.plots.dots import Dot, Row
 from stages.recommender.reporting.plots.style import NARROW, WIDE, Look
 from stages.recommender.reporting.results import Score
@@ -77,6 +84,29 @@ def test_rungs_tell_their_change(look: Look) -> None:
     # scored on other examples than the rung before
     assert "0.100" in texts(every)
     assert "0.040  \N{MINUS SIGN}0.001" in texts(new)
+
+
+@pytest.mark.parametrize("look", [WIDE, NARROW])
+def test_parts_stand_beside_the_line_of_no_change(look: Look) -> None:
+    every, new = ablation.ablation(made_up_report.ablation(), look).axes
+    assert values(every) == [-0.1, 0.002]
+    assert values(new) == [-0.04, 0.0]
+    for axes in (every, new):
+        low, high = axes.get_xlim()
+        assert low < -0.01 < 0.01 < high
+    assert every.get_title(loc="left") == "nDCG@10 (all): 0.300 in full"
+    assert {"counts", "\N{MINUS SIGN}0.100", "+0.002"} <= set(texts(every))
+
+
+@pytest.mark.parametrize("look", [WIDE, NARROW])
+def test_the_learning_curve_has_a_named_line_a_score(look: Look) -> None:
+    (axes,) = ablation.learning_curve(made_up_report.ablation(), look).axes
+    lines = [np.asarray(line.get_xydata()).tolist() for line in axes.lines]
+    assert [[2_000, 0.25], [8_000, 0.3]] in lines
+    assert [[2_000, 0.11], [8_000, 0.17]] in lines
+    # an interval at each point
+    assert [[2_000, 0.24], [2_000, 0.26]] in lines
+    assert texts(axes) == ["new  0.170", "all  0.300"]
 
 
 def test_coverage_adds_up_to_the_whole() -> None:
