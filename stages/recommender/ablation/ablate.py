@@ -29,13 +29,13 @@ ALTERED = {
         without_mentions,
         "The mentioned movies taken out of its answers; what the score loses is repetition.",
     ),
-    "perfect order": (
-        reranked,
-        "The first 100 movies in the best order, labels first.",
-    ),
     "perfect gate": (
         gated,
         "Every mention that is recommended first and no other, then new movies in its order.",
+    ),
+    "perfect order": (
+        reranked,
+        "The first 100 movies in the best order, labels first.",
     ),
 }
 

@@ -158,7 +158,8 @@ def test_the_lessons_are_those_that_are_left(
 ) -> None:
     full = lessons_of(trainee_without(None))
     kept = lessons_of(trainee_without("taking out the own dialogue"))
-    assert (full.own.lengths.min(), kept.own.lengths.max()) == (1, 0)
+    assert full.own.lengths.min() > 0
+    assert kept.own.lengths.max() == 0
     assert len(kept) == len(full)
     whole = lessons_of(trainee_without("training on other readings"))
     assert set(whole.readings.tolist()) == {READINGS.index("whole")}

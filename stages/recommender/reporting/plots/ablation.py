@@ -31,7 +31,7 @@ def ablation(found: Ablation, look: Look = WIDE) -> Figure:
     figure = dots.side_by_side(panels, titles, look, differences=True)
     with look.applied():
         figure.supxlabel(
-            "change of the score without the part, 95% interval",
+            f"change of {found.model} on validation without the part, 95% interval",
             color=LIGHT.muted,
             fontsize="medium",
         )
