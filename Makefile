@@ -14,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PRESETS := $(if $(filter sample,$(CORPUS)),sample) $(PRESET)
 
-.PHONY: run test check kill storage reliability bench load examples linking screenshots lint lock clean
+.PHONY: run test check kill storage reliability bench load examples linking new-movies screenshots lint lock clean
 .DEFAULT_GOAL := run
 
 # made again when the lock changes; the stamp is written last, so that a broken install is retried
@@ -71,6 +71,10 @@ linking: $(VENV)/.installed
 # the README's example requests, answered: docs/results/serving/examples.txt
 examples: $(VENV)/.installed
 	$(BIN)/python docs/answer_examples.py $(MODELS)
+
+# movies that training never saw, recommended by their texts alone: docs/results/serving
+new-movies: $(VENV)/.installed
+	$(BIN)/python -m stages.recommender.serving.measure_new_movies $(MODELS)
 
 # the page as the README shows it: docs/page-light.png, docs/page-dark.png
 screenshots: $(VENV)/.installed

@@ -13,10 +13,13 @@ import torch
 import uvicorn
 
 from stages.recommender import artifacts
+from stages.recommender.modeling.cooccurrence import Cooccurrence
 from stages.recommender.modeling.encoder import SentenceEncoder
+from stages.recommender.modeling.gate import GatedRecommender
 from stages.recommender.modeling.model_folder import ModelConfig, save_model
+from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender
-from stages.recommender.params import Mentions, Model
+from stages.recommender.params import Gate, Mentions, Model, Titles
 from stages.recommender.serving import web
 
 HOSTILE = "<img src=x onerror=window.hacked=1>${window.hacked=2}{{7}}`"
@@ -27,12 +30,26 @@ WIDTHS = Model(
     dropout=0.0,
     mentions=Mentions(max=4, embedding_size=6, hidden_size=5, reads_padding=False),
 )
+GATE = Gate(
+    hidden_size=12,
+    dropout=0.0,
+    sentence_dropout=0.0,
+    shrinkage=2.0,
+    movie_text_weight=0.2,
+    learning_rate=0.001,
+    rule_learning_rate=0.03,
+    epochs=1,
+    batch=4,
+    movie_batch=4,
+    repeats=1,
+)
+READ_TITLES = Titles(max_tokens=64, max_turn_tokens=64, max_movie_tokens=24, tags_per_movie=2)
 SCORES = {"weighted-rnn": 0.1, "original-baseline": 0.05}
 """nDCG@10 of each model; they are in this order."""
 
 
-def write_models(root: Path, encoder_files: Path) -> Path:
-    """Two models with metrics; the folder of models."""
+def _tables() -> tuple[pa.Table, pa.Table]:
+    """Catalogue and training requests."""
     catalogue = small_project.movies(len(TITLES) + 8)
     titles = [*TITLES, *catalogue["title"].to_pylist()[len(TITLES) :]]
     catalogue = catalogue.set_column(
@@ -47,6 +64,42 @@ def write_models(root: Path, encoder_files: Path) -> Path:
             "vector": small_project.requests()["vector"],
         }
     )
+    return catalogue, requests
+
+
+def write_gate(root: Path, encoder_files: Path) -> Path:
+    """A model that reads what its movies are, without metrics; its folder."""
+    catalogue, requests = _tables()
+    torch.manual_seed(0)
+    encoder = SentenceEncoder(encoder_files, "mean", trainable_layers="none")
+    movies = catalogue.num_rows
+    counts = Cooccurrence.count(
+        Ragged(torch.tensor([0, 1, 2, 1, 3]), torch.tensor([3, 2])),
+        Ragged(torch.tensor([1, 2, 3]), torch.tensor([2, 1])),
+        movies,
+        GATE.shrinkage,
+    )
+    model = GatedRecommender(torch.randn(movies, encoder.width), counts, GATE)
+    model.start_from(torch.randn(20, encoder.width))
+    config = ModelConfig(
+        trainer="softmax",
+        variant="gate",
+        movies=movies,
+        model=WIDTHS,
+        text_form="titles",
+        max_tokens=64,
+        gate=GATE,
+        titles=READ_TITLES,
+    )
+    folder = root / "models" / "softmax-gate"
+    known = small_project.known_for()
+    save_model(folder, config, model, encoder, encoder_files, catalogue, known, requests)
+    return folder
+
+
+def write_models(root: Path, encoder_files: Path) -> Path:
+    """Two models with metrics; the folder of models."""
+    catalogue, requests = _tables()
     for name, score in SCORES.items():
         torch.manual_seed(len(name))
         trainer, _, variant = name.partition("-")
@@ -54,7 +107,7 @@ def write_models(root: Path, encoder_files: Path) -> Path:
         config = ModelConfig(
             trainer=trainer,
             variant=variant,
-            movies=len(titles),
+            movies=catalogue.num_rows,
             model=WIDTHS,
             text_form="masked",
             max_tokens=64,
@@ -62,7 +115,7 @@ def write_models(root: Path, encoder_files: Path) -> Path:
         save_model(
             root / "models" / name,
             config,
-            OneShotRecommender(VARIANTS[variant], encoder.width, len(titles), WIDTHS),
+            OneShotRecommender(VARIANTS[variant], encoder.width, catalogue.num_rows, WIDTHS),
             encoder,
             encoder_files,
             catalogue,

@@ -23,7 +23,7 @@ def _no_true_or_false(value: object) -> object:
 
 
 Count = Annotated[int, BeforeValidator(_no_true_or_false), Field(ge=1, le=MOST_MOVIES)]
-MovieId = Annotated[int, BeforeValidator(_no_true_or_false), Field(ge=0, le=_LARGEST_ID)]
+MovieId = Annotated[int, BeforeValidator(_no_true_or_false), Field(ge=-_LARGEST_ID, le=_LARGEST_ID)]
 Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
@@ -40,7 +40,7 @@ class RecommendRequest(_Body):
     model: Name | None = None
     """Which model answers; the default one where none is named."""
     mentions: Annotated[list[MovieId], Field(max_length=MOST_MENTIONS)] | None = None
-    """ReDial ids of the movies it mentions; null: those that the text names; []: none."""
+    """Ids of the movies it mentions; null: those that the text names; []: none."""
     k: Count = 10
     """Most movies."""
     exclude_mentioned: bool = True
@@ -62,7 +62,10 @@ class UnderstandRequest(_Body):
 class MovieJson(BaseModel):
     """A movie of the catalogue."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     redial_id: int
+    """ReDial's; -1, -2, ... are the movies of the file of new movies, in its order."""
     movielens_id: int | None
     title: str
     year: int | None

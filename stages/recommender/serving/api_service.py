@@ -24,11 +24,12 @@ class Service:
 
     Args:
         models: The folder; metrics are looked for in ``metrics`` beside it.
+        new_movies: A file of movies to add to those models that read what a movie is.
     """
 
-    def __init__(self, models: Path) -> None:
+    def __init__(self, models: Path, new_movies: Path | None = None) -> None:
         self.folder = models
-        self._loaded = LoadedModels()
+        self._loaded = LoadedModels(new_movies)
         self._batches = Batches(
             lambda model, requests: self._model(model).recommend_batch(requests)
         )

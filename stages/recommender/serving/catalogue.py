@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,11 +12,15 @@ from rapidfuzz import process
 from rapidfuzz.fuzz import WRatio
 
 from stages.recommender import artifacts
+from stages.recommender.errors import UserError
 from stages.recommender.movies import titles
 from stages.recommender.movies.keys import title_words
+from stages.recommender.serving.new_movies import NewMovie, read_new_movies, refuse
 
-MOVIES, TAGS = "movies.parquet", "tags.parquet"
+CONFIG, MOVIES, TAGS = "config.json", "movies.parquet", "tags.parquet"
 """Their names in a model's folder."""
+READS_MOVIE_TEXTS = "softmax-gate"
+"""The model that scores a movie by its text as well."""
 _LEAST_SIMILARITY = 70.0
 
 
@@ -26,7 +30,8 @@ class Movie:
 
     Attributes:
         index: Its place in every score vector.
-        redial_id: ReDial's id.
+        redial_id: ReDial's id; of a new movie, which has none, its place in the file of new
+            movies, less than 0: -1, -2, ...
         title: Without year, article first; empty where no dialogue names it.
         year: ``None`` where not known.
         movielens_id: MovieLens' id; ``None`` where not joined.
@@ -48,6 +53,11 @@ class Movie:
         title = self.title or f"movie {self.redial_id}"
         return title if self.year is None else f"{title} ({self.year})"
 
+    @property
+    def is_new(self) -> bool:
+        """Whether it was added after training."""
+        return self.redial_id < 0
+
 
 class Catalogue:
     """The movies of a model, in the order of their indices.
@@ -55,9 +65,12 @@ class Catalogue:
     Args:
         table: Of ``artifacts.MOVIE_SCHEMA``.
         tags: Of ``artifacts.KNOWN_FOR_SCHEMA``; ``None``: no tags.
+        new: Movies that come after those of the table.
     """
 
-    def __init__(self, table: pa.Table, tags: pa.Table | None = None) -> None:
+    def __init__(
+        self, table: pa.Table, tags: pa.Table | None = None, new: Iterable[NewMovie] = ()
+    ) -> None:
         known_for: dict[int, list[str]] = {}
         if tags is not None:
             known_for = dict(zip(tags["movie"].to_pylist(), tags["tags"].to_pylist(), strict=True))
@@ -75,6 +88,10 @@ class Catalogue:
             )
             for index, (redial_id, title, year, movielens_id, genres) in enumerate(rows)
         ]
+        self.movies += [
+            Movie(index, -place, m.title, m.year, None, tuple(m.genres), tuple(m.tags))
+            for place, (index, m) in enumerate(enumerate(new, start=len(self.movies)), start=1)
+        ]
         self._by_redial_id = {movie.redial_id: movie for movie in self.movies}
 
     def __len__(self) -> int:
@@ -87,7 +104,7 @@ class Catalogue:
         return self.movies[index]
 
     def find(self, redial_id: int) -> Movie | None:
-        """The movie with a ReDial id."""
+        """The movie with an id."""
         return self._by_redial_id.get(redial_id)
 
     def search(self, query: str, k: int = 10) -> list[Movie]:
@@ -127,15 +144,46 @@ class Catalogue:
         return [title_words(movie.title) for movie in self.movies]
 
 
-def read_catalogue(folder: Path) -> Catalogue:
+def read_catalogue(folder: Path, new_movies: Path | None = None) -> Catalogue:
     """The catalogue in a model's folder.
 
+    Args:
+        folder: Of the model.
+        new_movies: A file of movies to add, as :mod:`new_movies` describes it.
+
     Raises:
-        UserError: It is missing or damaged.
+        UserError: It is missing or damaged, the new movies are not as they should be or are in it
+            already, or the model cannot score any.
     """
     made_by = f"train@{folder.name}"
     table = artifacts.read_table(folder / MOVIES, artifacts.MOVIE_SCHEMA, made_by)
     tags = None
     if (folder / TAGS).is_file():
         tags = artifacts.read_table(folder / TAGS, artifacts.KNOWN_FOR_SCHEMA, made_by)
-    return Catalogue(table, tags)
+    catalogue = Catalogue(table, tags)
+    if new_movies is None:
+        return catalogue
+    if not reads_movie_texts(folder):
+        raise UserError(
+            f"{folder.name} does not read what a movie is, so that it can recommend no new ones; "
+            f"ask {READS_MOVIE_TEXTS}, which does"
+        )
+    added = read_new_movies(new_movies)
+    known = {(title_words(movie.title), movie.year) for movie in catalogue}
+    for line, movie in added.items():
+        if movie.key in known:
+            refuse(new_movies, line, "the model knows this movie already; remove it there")
+    return Catalogue(table, tags, added.values())
+
+
+def reads_movie_texts(folder: Path) -> bool:
+    """Whether a model scores a movie by its text as well, so that movies can be added to it.
+
+    Args:
+        folder: Of the model.
+
+    Raises:
+        UserError: It is missing or damaged.
+    """
+    config = artifacts.read_json(folder / CONFIG, f"train@{folder.name}")
+    return bool(config.get("titles"))

@@ -75,6 +75,15 @@ Model = Annotated[
     ),
 ]
 
+NewMovies = Annotated[
+    Path | None,
+    typer.Option(
+        "--new-movies",
+        help="CSV file of movies to add: title,year,genres,tags; see the README.",
+        show_default=False,
+    ),
+]
+
 
 @app.command()
 def ask(
@@ -86,18 +95,19 @@ def ask(
     k: Annotated[int, typer.Option("-k", min=1, help="How many movies.")] = 10,
     mention: Annotated[
         list[int] | None,
-        typer.Option(help="ReDial id of a movie the request is about; replaces what was found."),
+        typer.Option(help="Id of a movie the request is about; replaces what was found."),
     ] = None,
     repeat: Annotated[
         bool, typer.Option("--repeat", help="Recommend mentioned movies as well.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON a request.")] = False,
     models: Models = None,
+    new_movies: NewMovies = None,
 ) -> None:
     """Recommend movies for a request (the word `ask` may be left out)."""
     from stages.recommender.serving.recommender import Request
 
-    recommender = _load(model, models)
+    recommender = _load(model, models, new_movies)
     for batch in _batches(request):
         asked = [Request(text, mention or None, k, not repeat) for text in batch]
         for answer in _answers(recommender, asked):
@@ -125,11 +135,11 @@ def _batches(request: str | None) -> Iterator[list[str]]:
         yield batch
 
 
-def _load(model: str | None, models: Path | None) -> Recommender:
+def _load(model: str | None, models: Path | None, new_movies: Path | None) -> Recommender:
     found = find_model(model, models or default_models())
     from stages.recommender.serving.recommender import Recommender
 
-    return Recommender.load(found.folder)
+    return Recommender.load(found.folder, new_movies)
 
 
 def _console() -> Console:
@@ -177,12 +187,13 @@ def movies(
     k: Annotated[int, typer.Option("-k", min=1, help="How many movies.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="JSON.")] = False,
     models: Models = None,
+    new_movies: NewMovies = None,
 ) -> None:
     """Search the catalogue for a title."""
     found = find_model(model, models or default_models())
     from stages.recommender.serving.catalogue import read_catalogue
 
-    hits = read_catalogue(found.folder).search(query, k)
+    hits = read_catalogue(found.folder, new_movies).search(query, k)
     if as_json:
         print(json.dumps([asdict(movie) for movie in hits], ensure_ascii=False))
         return
@@ -243,10 +254,21 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8000,
     models: Models = None,
+    new_movies: NewMovies = None,
 ) -> None:
     """Open the page and the HTTP API on this machine."""
+    folder = models or default_models()
+    if new_movies is not None:  # what is wrong with them is told now, not at the first request
+        from stages.recommender.serving import catalogue
+
+        readers = [
+            m.folder for m in trained_models(folder) if catalogue.reads_movie_texts(m.folder)
+        ]
+        catalogue.read_catalogue(
+            readers[0] if readers else folder / catalogue.READS_MOVIE_TEXTS, new_movies
+        )
     web = import_module("stages.recommender.serving.web")  # only here: it takes a second
-    web.serve(models or default_models(), host, port)
+    web.serve(folder, host, port, new_movies=new_movies)
 
 
 def main() -> None:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from stages.recommender.dialogues.text import SEPARATOR, text_form
 from stages.recommender.errors import UserError
 from stages.recommender.modeling.encoder import SentenceEncoder
+from stages.recommender.modeling.gate import GatedRecommender
 from stages.recommender.modeling.model_folder import (
     ENCODER,
     REQUESTS,
@@ -20,6 +22,7 @@ from stages.recommender.modeling.model_folder import (
 )
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.modeling.variants import VARIANTS, RecommenderNetwork
+from stages.recommender.movie_texts import movie_text
 from stages.recommender.serving.catalogue import Catalogue, Movie, read_catalogue
 from stages.recommender.serving.linking import LinkedMention, TitleLinker
 from stages.recommender.serving.reasons import (
@@ -43,7 +46,7 @@ class Request:
 
     Attributes:
         text: In plain words.
-        mentions: ReDial ids of the movies that it mentions; ``None``: those that the text names.
+        mentions: Ids of the movies that it mentions; ``None``: those that the text names.
         k: Most movies to recommend.
         exclude_mentioned: Whether a mentioned movie is never recommended.
     """
@@ -60,7 +63,7 @@ class Recommendation:
 
     Attributes:
         rank: From 1.
-        redial_id: ReDial's id.
+        redial_id: ReDial's id; less than 0 for a new movie, see :class:`Movie`.
         movielens_id: MovieLens' id; ``None`` where not joined.
         title: Without year.
         year: ``None`` where not known.
@@ -128,17 +131,28 @@ class Recommender:
         self._linker = TitleLinker(catalogue, None if requests is None else requests.usage())
 
     @classmethod
-    def load(cls, folder: Path) -> Recommender:
+    def load(cls, folder: Path, new_movies: Path | None = None) -> Recommender:
         """Read a trained model; nothing but its folder is needed.
 
         Args:
             folder: ``models/<trainer>-<variant>``.
+            new_movies: A file of movies that came out after it was trained, to be recommended
+                as well; see :mod:`new_movies`.
 
         Raises:
-            UserError: The folder is missing or not whole.
+            UserError: The folder is missing or not whole, the file is not as it should be, or the
+                model cannot score new movies.
         """
         config, model, encoder, _ = load_model(folder, load_encoder)
-        catalogue = read_catalogue(folder)
+        catalogue = read_catalogue(folder, new_movies)
+        added = [movie for movie in catalogue if movie.is_new]
+        if added and isinstance(model, GatedRecommender) and config.titles is not None:
+            texts = _texts(added, config.titles.tags_per_movie)
+            tokenizer = load_tokenizer(
+                folder / ENCODER, config.titles.max_movie_tokens, keeps="start"
+            )
+            with torch.no_grad():
+                model = model.with_new_movies(encoder(_tokens(tokenizer, texts)))
         requests = load_training_requests(folder / REQUESTS, catalogue)
         return cls(
             folder.name,
@@ -215,8 +229,7 @@ class Recommender:
             self._as_trained(request.text, mentions)
             for request, mentions in zip(requests, understood, strict=True)
         ]
-        ids = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts)]
-        sentences = self._encoder(_ragged(ids))  # (requests, width)
+        sentences = self._encoder(_tokens(self._tokenizer, texts))  # (requests, width)
         indices = [[mention.movie.index for mention in mentions] for mentions in understood]
         logits = self._model(sentences, _ragged(indices)).float()  # (requests, movies)
         similarities = None if self._requests is None else self._requests.similarities(sentences)
@@ -252,7 +265,7 @@ class Recommender:
         added: list[str] = []
         end = 0
         for mention in mentions:
-            written = self._form(f"@{mention.movie.redial_id}")
+            written = self._written(mention.movie)
             if mention.span is None:
                 added.append(written)
                 continue
@@ -261,6 +274,10 @@ class Recommender:
         pieces.append(text[end:])
         said = "".join(pieces)
         return SEPARATOR.join([said, *added] if said.strip() else added)
+
+    def _written(self, movie: Movie) -> str:
+        # only a model that reads titles takes new movies
+        return movie.title if movie.is_new else self._form(f"@{movie.redial_id}")
 
     def _pulled_up(
         self, sentence: Tensor, mentions: Sequence[int], logits: Tensor, best: Tensor
@@ -302,6 +319,18 @@ class Recommender:
             score,
             Reasons(nearest, pulled, list(movie.tags)),
         )
+
+
+def _texts(movies: Iterable[Movie], most_tags: int) -> list[str]:
+    """What movies are, in the words of the texts that the model was trained on."""
+    return [
+        movie_text(movie.title, movie.year, movie.genres, movie.tags[:most_tags])
+        for movie in movies
+    ]
+
+
+def _tokens(tokenizer: Tokenizer, texts: Sequence[str]) -> Ragged:
+    return _ragged([encoding.ids for encoding in tokenizer.encode_batch_fast(list(texts))])
 
 
 def _ragged(rows: Sequence[Sequence[int]]) -> Ragged:

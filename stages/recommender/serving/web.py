@@ -46,7 +46,10 @@ _STYLE = Path(__file__).with_name("web.css")
 
 
 def build(
-    models: Path, host: str = "127.0.0.1", requests_per_minute: int = REQUESTS_PER_MINUTE
+    models: Path,
+    host: str = "127.0.0.1",
+    requests_per_minute: int = REQUESTS_PER_MINUTE,
+    new_movies: Path | None = None,
 ) -> FastAPI:
     """The application, page and API.
 
@@ -54,8 +57,9 @@ def build(
         models: Folder of trained models; it may be empty, or not be there.
         host: The address that it will be served at.
         requests_per_minute: Of one address.
+        new_movies: A file of movies to add to those models that read what a movie is.
     """
-    service = Service(models)
+    service = Service(models, new_movies)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -105,6 +109,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = PORT,
     requests_per_minute: int = REQUESTS_PER_MINUTE,
+    new_movies: Path | None = None,
 ) -> None:
     """Serve page and API until interrupted.
 
@@ -113,12 +118,13 @@ def serve(
         host: Address to listen at; the default is for this machine alone.
         port: Port to listen at; 0 takes a free one.
         requests_per_minute: Of one address.
+        new_movies: A file of movies to add to those models that read what a movie is.
 
     Raises:
         UserError: The port is taken, or the address is not this machine's.
     """
     with _listening(host, port) as listening:
-        app = build(models_folder, host, requests_per_minute)
+        app = build(models_folder, host, requests_per_minute, new_movies)
         taken = listening.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
         print(f"Ask for a movie at http://{shown}:{taken}/ (Ctrl-C ends it)", flush=True)
