@@ -14,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PRESETS := $(if $(filter sample,$(CORPUS)),sample) $(PRESET)
 
-.PHONY: run test check kill storage reliability bench load examples linking new-movies screenshots lint lock clean
+.PHONY: run test check kill processes storage reliability bench load examples linking new-movies screenshots lint lock clean
 .DEFAULT_GOAL := run
 
 # made again when the lock changes; the stamp is written last, so that a broken install is retried
@@ -42,6 +42,10 @@ check: $(VENV)/.installed
 # the small sample pipeline killed sixty times, and whether anything is lost: docs/reliability
 kill: $(VENV)/.installed
 	$(BIN)/python tests/reliability/kill_anywhere.py
+
+# models trained in several processes, compared with one, killed, gone on: docs/reliability
+processes: $(VENV)/.installed
+	$(BIN)/python tests/reliability/processes.py
 
 # data, models and run-cache through a bucket of an S3 server on this machine: docs/reliability
 storage: $(VENV)/.installed

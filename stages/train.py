@@ -1,6 +1,7 @@
 """Examples, tags and the encoder → one trained model with its metrics, history and rankings.
 
-Run as ``python -m stages.train <trainer>-<variant>``.
+Run as ``python -m stages.train <trainer>-<variant>``. It trains in ``compute.processes`` processes
+of this machine, or in those in which torchrun runs it.
 """
 
 import sys
@@ -17,6 +18,7 @@ from stages.recommender.known_for import known_for
 from stages.recommender.modeling.gate import READINGS
 from stages.recommender.modeling.variants import VARIANTS
 from stages.recommender.params import Params, load_params
+from stages.recommender.training import processes
 from stages.recommender.training.encoder_limits import check_limits
 from stages.recommender.training.gate_run import GateRun
 from stages.recommender.training.leftovers import remove_leftovers
@@ -26,18 +28,31 @@ from stages.recommender.training.run import Inputs, ModelRun
 
 def main() -> None:
     """Run the stage for the model that the command line names."""
+    with processes.together():
+        _train()
+
+
+def _train() -> None:
     params = load_params()
     name = sys.argv[1] if len(sys.argv) == 2 else ""
     if name not in params.models:
         problem = f"{name} is not in params.yaml" if name else "no single model is named"
         raise UserError(f"{problem}; name one that params.yaml has: {', '.join(params.models)}")
-    remove_leftovers(artifacts.CACHE / "training")
+    if not processes.are_given() and params.compute.processes > 1:
+        processes.launch(params.compute, "stages.train", name)
+        return
+    processes.check(params.compute)
+    processes.agree_on("model and parameters", f"{name} {params}")
+    if processes.is_first():
+        remove_leftovers(artifacts.CACHE / "training")
     entry = params.models[name]
     if VARIANTS[entry.variant].gates_repeats:
         run = ModelRun(entry, params, _gate_inputs(), GateRun)
     else:
         run = ModelRun(entry, params, _inputs(name, params))
-    write_results(name, run.train(), run.inputs)
+    trained = run.train()
+    if processes.is_first():
+        write_results(name, trained, run.inputs)
     run.finish()
 
 

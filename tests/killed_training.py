@@ -10,9 +10,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
@@ -49,12 +50,48 @@ class Trainings:
         Returns:
             The exit code, that of a kill a negative number.
         """
-        request = {"folder": str(folder), "model": model, "moment": moment, "call": call}
+        return self.run_together([folder], model, {} if moment is None else {0: moment}, call)[0]
+
+    def run_together(
+        self,
+        folders: Sequence[Path],
+        model: str,
+        moments: Mapping[int, str] = MappingProxyType({}),
+        call: int = 1,
+    ) -> list[int]:
+        """Train in several processes, to which is given what torchrun gives.
+
+        Args:
+            folders: Of each process; one that is not the first may run in another, as on another
+                machine.
+            model: ``<trainer>-<variant>``.
+            moments: Of the processes that kill themselves, by number; see :meth:`run`.
+            call: See :meth:`run`.
+
+        Returns:
+            The exit code of each; see :meth:`run`.
+        """
+        request = {
+            "folders": [str(folder) for folder in folders],
+            "model": model,
+            "moments": [moments.get(number) for number in range(len(folders))],
+            "call": call,
+        }
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         self._server.stdin.write(json.dumps(request) + "\n")
         self._server.stdin.flush()
-        return int(self._server.stdout.readline())
+        codes: list[int] = json.loads(self._server.stdout.readline())
+        return codes
+
+
+def said(folder: Path, number: int = 0) -> str:
+    """What process ``number`` of the last training in a folder said."""
+    return (folder / _of_process(STDERR, number)).read_text(encoding="utf-8")
+
+
+def _of_process(name: str, number: int) -> str:
+    return f"{number}-{name}" if number else name
 
 
 def steps_of(folder: Path) -> int:
@@ -80,6 +117,8 @@ def trainings(encoder: Path) -> Iterator[Trainings]:
 
 
 def _serve() -> None:
+    from torch.distributed import TCPStore
+
     from stages import train  # noqa: F401
     from stages.recommender.modeling.encoder import SentenceEncoder
     from stages.recommender.params import Compute
@@ -90,24 +129,43 @@ def _serve() -> None:
     SentenceEncoder(Path(sys.argv[1]), "mean", "none")
     for line in sys.stdin:
         request = json.loads(line)
-        child = os.fork()
-        if not child:
-            _train(**request)
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        folders, moments = request["folders"], request["moments"]
+        # as torchrun keeps it for its processes, for as long as they run
+        store = TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+        children = []
+        for number, (folder, moment) in enumerate(zip(folders, moments, strict=True)):
+            children.append(os.fork())
+            if not children[-1]:
+                if len(folders) > 1:
+                    os.environ |= _from_torchrun(number, len(folders), store.port)
+                _train(number, folder, request["model"], moment, request["call"])
+        codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        print(json.dumps(codes), flush=True)
 
 
-def _train(folder: str, model: str, moment: str | None, call: int) -> None:
+def _from_torchrun(number: int, processes: int, port: int) -> dict[str, str]:
+    return {
+        "RANK": str(number),
+        "LOCAL_RANK": str(number),
+        "WORLD_SIZE": str(processes),
+        "MASTER_ADDR": "localhost",
+        "MASTER_PORT": str(port),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "TORCHELASTIC_RESTART_COUNT": "0",
+    }
+
+
+def _train(number: int, folder: str, model: str, moment: str | None, call: int) -> None:
     from stages import train
     from stages.recommender.errors import run_stage
     from stages.recommender.training import loop, vectors
 
     os.chdir(folder)
     sys.argv = ["train", model]
-    sys.stdout = sys.stderr = Path(STDERR).open("w", encoding="utf-8")  # noqa: SIM115
+    sys.stdout = sys.stderr = Path(_of_process(STDERR, number)).open("w", encoding="utf-8")  # noqa: SIM115
     loop.CHECKPOINT_SECONDS = 0
     vectors.BLOCK = BLOCK
-    log = Path(STEPS).open("w", encoding="utf-8", buffering=1)  # noqa: SIM115
+    log = Path(_of_process(STEPS, number)).open("w", encoding="utf-8", buffering=1)  # noqa: SIM115
     _wrap(loop, "_step", lambda step, *given: (step(*given), log.write("step\n"))[0])
     if moment is not None:
         holder, name, kill = _moments()[moment]

@@ -260,6 +260,7 @@ def test_what_a_killed_stage_left_reruns_nothing(finished: Project) -> None:
         ("titles.tags_per_movie", 5, [*FROM_TITLES, GATE, "compare"]),
         ("evaluation.readings", ["before"], FROM_EXAMPLES),
         ("model.pooling", "cls", [*FROM_EXAMPLES, "ablate"]),
+        ("compute.processes", 2, [*MODELS, "compare"]),
         ("compute.threads", 1, [*FROM_EXAMPLES, "climb_ladder", "ablate"]),
         ("ladder.epochs", 3, LADDER),
         ("ablation.seed", 3, ABLATION),

@@ -33,12 +33,20 @@ def places(compute: Compute, jobs: int | None) -> list[dict[str, str]]:
 
     Args:
         compute: A device of ``auto`` or ``cuda`` spreads them over all GPUs, in turn.
-        jobs: How many; ``None``: one a GPU, or as many as have ``compute.threads`` cores each.
+        jobs: How many; ``None``: one a GPU, or as many as have ``compute.threads`` cores each;
+            with ``compute.processes`` a model, so many GPUs or times the cores.
     """
     gpus = _gpus() if compute.device in ("auto", "cuda") else []
     if not gpus:
-        return [{} for _ in range(jobs or max(1, cpu_count() // compute.threads))]
-    return [{"CUDA_VISIBLE_DEVICES": gpus[place % len(gpus)]} for place in range(jobs or len(gpus))]
+        cores = compute.threads * compute.processes
+        return [{} for _ in range(jobs or max(1, cpu_count() // cores))]
+    # fewer GPUs than processes are one group, and the training says so
+    begins = range(0, max(1, len(gpus) - compute.processes + 1), compute.processes)
+    groups = [",".join(gpus[begin : begin + compute.processes]) for begin in begins]
+    return [
+        {"CUDA_VISIBLE_DEVICES": groups[place % len(groups)]}
+        for place in range(jobs or len(groups))
+    ]
 
 
 def _gpus() -> list[str]:

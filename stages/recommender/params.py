@@ -258,6 +258,9 @@ class Compute(Section):
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
     threads: Count
+    """CPU threads of each process."""
+    processes: Count = 1
+    """Of this machine, that train one model together."""
     precision: Literal["auto", "float32", "bfloat16"]
 
 

@@ -159,3 +159,27 @@ def test_models_are_spread_over_the_gpus(
     compute = Compute(device=device, threads=2, precision="auto")
     places = parallel.places(compute, jobs)
     assert [place.get("CUDA_VISIBLE_DEVICES") for place in places] == seen
+
+
+@pytest.mark.parametrize(
+    ("processes", "gpus", "jobs", "seen"),
+    [
+        (2, 5, None, ["0,1", "2,3"]),
+        (2, 4, 3, ["0,1", "2,3", "0,1"]),
+        (4, 2, None, ["0,1"]),
+        (3, 0, None, [None, None]),
+    ],
+)
+def test_a_model_that_trains_in_several_processes_has_as_many_gpus(
+    processes: int,
+    gpus: int,
+    jobs: int | None,
+    seen: list[str | None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(parallel, "cpu_count", lambda: 7)
+    compute = Compute(device="auto", threads=1, precision="auto", processes=processes)
+    places = parallel.places(compute, jobs)
+    assert [place.get("CUDA_VISIBLE_DEVICES") for place in places] == seen

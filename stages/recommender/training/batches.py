@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from stages.recommender.modeling.ragged import Ragged
+from stages.recommender.training import processes
 
 _DIALOGUE_STREAM, _TAG_STREAM = 1, 2
 
@@ -183,6 +184,25 @@ def batches_of(examples: Examples, rows: Sequence[Tensor]) -> list[Examples]:
     if not rows:
         return []
     return examples.take(torch.cat(list(rows))).split([len(batch) for batch in rows])
+
+
+def share_of(examples: Examples) -> tuple[Examples, float]:
+    """What this process does of several examples, where others do the rest.
+
+    Returns:
+        Its examples, and the part of all that they are. Where there are fewer than processes, one
+        without an example of its own reads the first, which weighs nothing: every process runs
+        the same model.
+    """
+    size = len(examples)
+    start, end = processes.bounds(size)
+    weight = (end - start) / size
+    if weight == 1:
+        return examples, weight
+    if not weight:
+        start, end = 0, 1
+    _, share, _ = examples.split([start, end - start, size - end])
+    return share, weight
 
 
 def dialogue_batches(count: int, size: int, seed: int, epoch: int) -> list[Tensor]:

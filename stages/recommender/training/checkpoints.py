@@ -15,12 +15,12 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save_file
 from torch import Tensor, nn
 
 from stages.recommender.artifacts import atomic_file
-from stages.recommender.training import leftovers
+from stages.recommender.training import leftovers, processes
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,10 @@ class Checkpoints:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keeps out another process of the same training, whose epochs would mix with these."""
+        """Keeps out another run of the same training, whose epochs would mix with these."""
+        if not processes.is_first():
+            yield
+            return
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.folder.with_name(f"{self.folder.name}.lock"))
         try:
@@ -143,13 +146,15 @@ class Checkpoints:
 
     def finish(self) -> None:
         """Tell that the results of this training are written; it is kept while DVC needs it."""
-        with self.alone():
-            leftovers.finish(self.folder)
+        if processes.is_first():
+            with self.alone():
+                leftovers.finish(self.folder)
 
     def remove(self) -> None:
         """Forget this training."""
-        with self.alone():
-            leftovers.remove(self.folder)
+        if processes.is_first():
+            with self.alone():
+                leftovers.remove(self.folder)
 
     def _kept_state(self) -> tuple[dict[str, Tensor], Progress] | None:
         kept = _load(self._state)
@@ -202,13 +207,18 @@ def _read_progress(metadata: dict[str, Any]) -> Progress | None:
 
 
 def _save(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    if not processes.is_first():
+        return
     with atomic_file(path) as partial:
         save_file({key: t.cpu().contiguous() for key, t in tensors.items()}, partial, metadata)
 
 
 def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    content = processes.of_first(lambda: path.read_bytes() if path.is_file() else b"")
     try:
-        with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (FileNotFoundError, SafetensorError):
+        tensors = load(content)
+    except SafetensorError:
         return None
+    # a header in JSON, its length in eight bytes before it
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return tensors, header.get("__metadata__", {})

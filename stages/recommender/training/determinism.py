@@ -10,6 +10,7 @@ import torch
 
 from stages.recommender.errors import UserError
 from stages.recommender.params import Compute
+from stages.recommender.training import processes
 
 _CPU_ALLOCATOR = "DefaultCPUAllocator"
 """In the message of what torch raises where the CPU's memory does not suffice."""
@@ -69,16 +70,37 @@ def prepare(compute: Compute) -> Machine:
     name = compute.device
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if processes.count() > 1:
+        name = _device_of_process(name)
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UserError(
             f"compute.device is {compute.device}, but this machine has "
             f"{torch.cuda.device_count()} GPUs that torch can use; set compute.device to auto"
         )
+    if device.type == "cuda" and processes.count() > 1:
+        torch.cuda.set_device(device)
     bfloat16 = compute.precision == "bfloat16" or (
         compute.precision == "auto" and device.type == "cuda"
     )
     return Machine(device, compute.threads, torch.bfloat16 if bfloat16 else torch.float32)
+
+
+def _device_of_process(name: str) -> str:
+    """A GPU of its own, or the CPU."""
+    if name == "cpu":
+        return name
+    if name != "cuda":
+        raise UserError(
+            f"compute.device is {name}, one GPU for several processes; set it to auto, for one each"
+        )
+    place = processes.number_here()
+    if place >= torch.cuda.device_count():
+        raise UserError(
+            f"this machine has {torch.cuda.device_count()} GPUs that torch can use, too few for "
+            "one a process; start fewer processes or set compute.device to cpu"
+        )
+    return f"cuda:{place}"
 
 
 @contextmanager
@@ -107,8 +129,8 @@ def within_memory(smaller: str) -> Iterator[None]:
 def derived_seed(*parts: int) -> int:
     """A 64-bit seed that depends on all parts.
 
-    Dropout is seeded anew from (seed, step) before every step, and a data order from (seed,
-    epoch), so that resuming needs no saved random state.
+    Dropout is seeded anew from (seed, step, process) before every step, and a data order from
+    (seed, epoch), so that resuming needs no saved random state. A last part of 0 changes nothing.
     """
     high, low = np.random.SeedSequence(parts).generate_state(2)
     return (int(high) << 32 | int(low)) & (2**63 - 1)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.ragged import Ragged
+from stages.recommender.training import processes
 from stages.recommender.training.determinism import Machine
 
 TextEncoder = Callable[[Ragged], Tensor]
@@ -22,12 +23,17 @@ def training_encoder(
 ) -> TextEncoder | None:
     """What encodes a training batch: the encoder itself, on a GPU in bfloat16 through its graphs.
 
+    Not where several processes train: NCCL's own thread may not ask the GPU anything while a
+    graph is captured.
+
     Args:
         encoder: In training mode; ``None`` where it is frozen and its vectors are known.
         texts: Of a full batch.
         machine: What it computes on.
     """
     if encoder is None or machine.device.type != "cuda" or machine.precision != torch.bfloat16:
+        return encoder
+    if processes.count() > 1:
         return encoder
     return GraphedEncoder(encoder, texts, machine)
 

@@ -18,10 +18,12 @@ from stages.recommender.modeling.losses import Objective, tag_loss
 from stages.recommender.modeling.ragged import multi_hot
 from stages.recommender.modeling.variants import RecommenderNetwork
 from stages.recommender.params import Training
+from stages.recommender.training import processes
 from stages.recommender.training.batches import (
     DialogueExamples,
     TagExamples,
     batches_of,
+    share_of,
     tag_batches,
 )
 from stages.recommender.training.checkpoints import Checkpoints, EpochRecord, Progress
@@ -101,6 +103,7 @@ def fit(
     Raises:
         UserError: The loss is no longer a finite number.
     """
+    processes.begin_alike(trainee.model)
     optimizer = _optimizer(trainee, params)
     steps_an_epoch = math.ceil(trainee.train.an_epoch() / params.dialogue_batch)
     total_steps = params.epochs * steps_an_epoch
@@ -176,7 +179,7 @@ def _train_epoch(
         factor = schedule(progress.step, params.epochs * steps_an_epoch, params.warmup_fraction)
         for group in optimizer.param_groups:
             group["lr"] = group["rate"] * factor
-        machine.seed(derived_seed(params.seed, progress.step))
+        machine.seed(derived_seed(params.seed, progress.step, processes.number()))
         sums += _step(trainee, batch, tags, params, machine, optimizer)
         progress.step += 1
         bar.update()
@@ -204,7 +207,12 @@ def _step(
     machine: Machine,
     optimizer: torch.optim.Optimizer,
 ) -> Tensor:
-    """One optimizer step; the dialogues' and the tags' loss, (2,) float64."""
+    """One optimizer step; the dialogues' and the tags' loss, (2,) float64.
+
+    Each process reads its share of the batch, and weighs it as the part of the batch that it is.
+    """
+    batch, weight = share_of(batch)
+    tags, weight_of_tags = share_of(tags) if tags else (None, 1.0)
     with machine.autocast():
         logits = trainee.model(sentence_vectors(trainee.dialogue_encoder, batch), *batch.inputs())
         tag_logits = (
@@ -215,12 +223,16 @@ def _step(
     tag_term = torch.zeros_like(dialogue_term)
     if tags is not None and tag_logits is not None:
         tag_term = tag_loss(tag_logits, tags.movies)
+    if processes.count() > 1:
+        dialogue_term, tag_term = weight * dialogue_term, weight_of_tags * tag_term
     loss = dialogue_term + trainee.objective.tag_weight * tag_term
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
+    losses = torch.stack([dialogue_term.detach(), tag_term.detach()])
+    losses = processes.add_up(losses, optimizer)
     _clip(optimizer, params.max_gradient_norm)
     optimizer.step()
-    return torch.stack([dialogue_term.detach(), tag_term.detach()]).double()
+    return losses.double()
 
 
 def _clip(optimizer: torch.optim.Optimizer, most: float) -> None:

@@ -26,6 +26,7 @@ from stages.recommender.modeling.variants import (
     RecommenderNetwork,
 )
 from stages.recommender.params import ModelEntry, Params
+from stages.recommender.training import processes
 from stages.recommender.training.batches import DialogueExamples, TagExamples
 from stages.recommender.training.checkpoints import Checkpoints, Progress, code_digest
 from stages.recommender.training.determinism import Machine, prepare
@@ -298,13 +299,15 @@ class SeedRun:
         return tags.to(self.machine.device)
 
     def _vectors(self, examples: DialogueExamples | TagExamples, title: str) -> torch.Tensor:
-        return frozen_vectors(
-            self._new_encoder(),
-            self.encoder_identity,
-            examples.tokens,
-            self.machine,
-            artifacts.CACHE / "vectors",
-            title,
+        return processes.tensor_of_first(
+            lambda: frozen_vectors(
+                self._new_encoder(),
+                self.encoder_identity,
+                examples.tokens,
+                self.machine,
+                artifacts.CACHE / "vectors",
+                title,
+            )
         )
 
     def _score(self, trainee: Trainee, examples: DialogueExamples) -> Scored:
@@ -342,6 +345,7 @@ class SeedRun:
     def _checkpoints(self, trainee: Trainee) -> Checkpoints:
         checkpoints = Checkpoints(self._folder(trainee), trainee.learning_parameters())
         self._used.append(checkpoints)
+        processes.agree_on("examples, code and parameters", checkpoints.folder.name)
         return checkpoints
 
     def _folder(self, trainee: Trainee) -> Path:
@@ -357,6 +361,7 @@ class SeedRun:
             "training": self.params.training.model_dump(),
             "loss": self._loss_parameters(),
             "machine": str(self.machine),
+            "processes": processes.count(),
             "encoder": self.encoder_identity,
             "movies": self.inputs.movies.num_rows,
             "examples": [trainee.train.digest(), trainee.validation.digest()],

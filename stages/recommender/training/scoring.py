@@ -16,7 +16,8 @@ from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.losses import tag_loss
 from stages.recommender.modeling.ragged import multi_hot
 from stages.recommender.modeling.variants import RecommenderNetwork
-from stages.recommender.training.batches import DialogueExamples, TagExamples
+from stages.recommender.training import processes
+from stages.recommender.training.batches import DialogueExamples, TagExamples, share_of
 from stages.recommender.training.determinism import Machine, within_memory
 from stages.recommender.training.graphs import TextEncoder
 
@@ -58,13 +59,15 @@ def vectors_of(
     if encoder is not None:
         encoder.eval()
     parts = []
+    total = len(examples)
+    examples, _ = share_of(examples)
     batches = torch.split(torch.arange(len(examples)), batch)
     wait = encoder is None or len(batches) < 2
     for rows in tqdm(batches, desc="vectors of requests", disable=wait, leave=False):
         with machine.autocast():
             vectors = sentence_vectors(encoder, examples.take(rows).to(machine.device))
         parts.append(vectors.cpu().numpy().astype(np.float16))
-    matrix = np.concatenate(parts)  # (examples, width)
+    matrix = processes.whole(torch.from_numpy(np.concatenate(parts)), total).numpy()
     offsets = pa.array(np.arange(0, matrix.size + 1, matrix.shape[1], dtype=np.int32))
     return pa.ListArray.from_arrays(offsets, pa.array(matrix.ravel()))
 
@@ -105,7 +108,7 @@ def score(
     machine: Machine,
     depth: int = DEPTH,
 ) -> Scored:
-    """Score examples in evaluation mode, ``batch`` at a time.
+    """Score examples in evaluation mode, ``batch`` at a time; each process scores its share.
 
     Args:
         model: The recommender.
@@ -122,7 +125,8 @@ def score(
     model.eval()
     if encoder is not None:
         encoder.eval()
-    examples = examples.to(machine.device)
+    size = len(examples)
+    examples, weight = share_of(examples.to(machine.device))
     counts = _counts(len(examples), batch)
     # read from the device once, at the end
     total = torch.zeros((), dtype=torch.float64, device=machine.device)
@@ -133,9 +137,10 @@ def score(
         targets = multi_hot(part.labels, logits.shape[1])
         total += dialogue_loss(logits, targets).double() * len(part)
         rankings.append(best_movies(logits, depth))
+    total = processes.summed(total if weight else 0 * total)
     if not torch.isfinite(total):
         raise FloatingPointError("the loss is no finite number")
-    return Scored(float(total) / len(examples), torch.cat(rankings).cpu().numpy())
+    return Scored(float(total) / size, processes.whole(torch.cat(rankings), size).cpu().numpy())
 
 
 def best_movies(logits: Tensor, depth: int) -> Tensor:
@@ -184,8 +189,10 @@ def score_tags(
     if encoder is not None:
         encoder.eval()
     total = torch.zeros((), dtype=torch.float64, device=machine.device)
-    for part in tags.to(machine.device).split(_counts(len(tags), batch)):
+    size = len(tags)
+    tags, weight = share_of(tags.to(machine.device))
+    for part in tags.split(_counts(len(tags), batch)):
         with machine.autocast():
             logits = model.tag_logits(sentence_vectors(encoder, part))
         total += tag_loss(logits, part.movies).double() * len(part)
-    return float(total) / len(tags)
+    return float(processes.summed(total if weight else 0 * total)) / size
