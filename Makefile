@@ -33,7 +33,7 @@ results: $(VENV)/.installed
 	$(BIN)/python docs/publish_results.py $(CORPUS) $(NAME)
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 # two clones give the same bytes, a repeat runs nothing, one parameter reruns its share
 check: $(VENV)/.installed

@@ -1,7 +1,8 @@
 """Answer the README's example requests by the command ``recommend``, as a user would.
 
-Run from the root as ``python docs/answer_examples.py [MODELS]``, ``MODELS`` a folder of trained
-models: writes what the command prints to ``docs/results/serving/examples.txt``.
+Run from the root, where the project is installed, as ``python docs/answer_examples.py [MODELS]``,
+``MODELS`` a folder of trained models: writes what the command prints to
+``docs/results/serving/examples.txt``.
 """
 
 import subprocess

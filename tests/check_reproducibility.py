@@ -23,6 +23,8 @@ SMALL = [
     "sample.test_dialogues=60",
     "training.epochs=2",
     "ladder.epochs=2",
+    "titles.max_tokens=96",
+    "titles.max_turn_tokens=48",
     "gate.epochs=2",
     "ablation.epochs=1",
 ]

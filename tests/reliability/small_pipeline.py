@@ -20,8 +20,10 @@ STAGES = (
     "build_movie_map",
     "tokenize_dialogues",
     "tokenize_tags",
+    "tokenize_titles",
     "fit_baselines",
     "climb_ladder",
+    "ablate",
     *(f"train@{model}" for model in MODELS),
     "compare",
 )

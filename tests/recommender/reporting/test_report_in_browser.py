@@ -42,7 +42,7 @@ def test_pictures_are_drawn_for_the_width(browser: Browser, address: str, width:
         ".map(svg => [svg.classList[0], svg.getBoundingClientRect().width,"
         " svg.getBoundingClientRect().height, svg.getAttribute('aria-label').length])",
     )
-    assert [kind for kind, *_ in shown] == ["narrow" if width == PHONE else "wide"] * 7
+    assert [kind for kind, *_ in shown] == ["narrow" if width == PHONE else "wide"] * 9
     for _, drawn_width, drawn_height, told in shown:
         assert width * 0.6 < drawn_width <= width
         assert drawn_height > 100

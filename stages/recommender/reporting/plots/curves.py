@@ -110,7 +110,7 @@ def training_curves(
         figure.legend(
             handles=_key(variants, trainers, colours, markers, dashes),
             loc="outside upper left",
-            ncols=2 if look.narrow else 8,
+            ncols=2 if look.narrow else 5,
             handlelength=2.4,
             columnspacing=1.6,
         )
@@ -205,9 +205,15 @@ def _draw(
             markeredgecolor=style.LIGHT.ground,
             linestyle="none",
         )
-    _scale(axes, np.concatenate([histories[model][panel.column] for model in panel.models]))
+    # one axis of epochs for all panels, whichever models each shows
+    last = max(float(history[EPOCH].max()) for history in histories.values())
+    margin = max(0.05 * (last - 1), 0.05)
+    axes.set_xlim(1 - margin, last + margin)
     if panel.is_score:
+        axes.yaxis.set_major_locator(MaxNLocator(4))
         axes.set_ylim(bottom=0.0)
+    else:
+        _scale(axes, np.concatenate([histories[model][panel.column] for model in panel.models]))
 
 
 def _scale(axes: Axes, values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> None:
