@@ -1,6 +1,7 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from stages import tokenize_dialogues
 from stages.recommender import artifacts
 from stages.recommender.corpora.redial import read_archive
 from stages.recommender.corpora.sample import write_redial_zip
-from stages.recommender.dialogues import corpus
+from stages.recommender.dialogues.corpus import tokenize_corpus
 from stages.recommender.dialogues.readings import READINGS
 from stages.recommender.errors import run_stage
 from stages.recommender.evaluation.movie_lists import MovieLists
@@ -166,7 +167,9 @@ def real(
     def tokenize(protocol: str, *readings: str) -> Tokenized:
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(root)
-            patch.setattr(corpus, "READINGS", {name: READINGS[name] for name in readings})
+            patch.setattr(
+                tokenize_dialogues, "tokenize_corpus", partial(tokenize_corpus, readings=readings)
+            )
             set_params(protocol=protocol)
             tokenize_dialogues.main()
             tables = {(r, s): examples(r, s) for r in readings for s in SPLITS}

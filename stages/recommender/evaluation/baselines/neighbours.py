@@ -6,7 +6,6 @@ import bm25s
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from sklearn.neighbors import NearestNeighbors
 
 from stages.recommender.evaluation.baselines.examples import Examples, incidence
 from stages.recommender.evaluation.baselines.interface import Scores
@@ -66,6 +65,9 @@ class NearestDialogues:
 
     def fit(self, train: Examples) -> Self:
         """Keep the training dialogues' vectors and movies."""
+        # takes longer to import than all else here, and most stages need only this model's name
+        from sklearn.neighbors import NearestNeighbors
+
         neighbours = min(self.neighbours, len(train))
         self._index: Any = NearestNeighbors(
             n_neighbors=neighbours, metric="cosine", algorithm="brute"
