@@ -207,9 +207,20 @@ class Events:
             understood = await self._understood(text, corrections, model)
             movies = [*(each.movie for each in understood), *corrections.added]
             mentions = list(dict.fromkeys(movie.redial_id for movie in movies))
-        body = RecommendRequest(text=text, mentions=mentions, k=count, exclude_mentioned=exclude)
-        names = [model, other] if other and other != model else [model]
-        return [await self.service.recommend(body.request(), name) for name in names]
+        given = []
+        for name in [model, other] if other and other != model else [model]:
+            body = RecommendRequest(
+                text=text,
+                mentions=mentions and await self._known(mentions, name),
+                k=count,
+                exclude_mentioned=exclude,
+            )
+            given.append(await self.service.recommend(body.request(), name))
+        return given
+
+    async def _known(self, mentions: list[int], model: str) -> list[int]:
+        """Those that a model has: a movie added by hand is only in models that read its text."""
+        return [movie for movie in mentions if await self.service.movie(movie, model)]
 
 
 def page(service: Service) -> gr.Blocks:

@@ -1,3 +1,4 @@
+import asyncio
 import json
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.serving import new_movies
 from stages.recommender.serving.api_models import LoadedModels
 from stages.recommender.serving.api_schemas import RecommendRequest
+from stages.recommender.serving.api_service import Service
 from stages.recommender.serving.command import app
 from stages.recommender.serving.models_folder import find_model
 from stages.recommender.serving.new_movies import read_new_movies
 from stages.recommender.serving.recommender import Recommender
+from stages.recommender.serving.web_page import Events, Visit
 
 HEADER = "title,year,genres,tags\n"
 WRITTEN = f"""{HEADER}Scary Movies,2031,Horror|Comedy,Scary|great|funny|scary
@@ -223,3 +226,25 @@ def test_models_that_read_no_texts_are_served_without_them(models: Path, written
     assert plain.catalogue.find(SCARY) is None
     assert gate.catalogue.find(SCARY) is not None
     assert RecommendRequest(text="hi", mentions=[SCARY]).request().mentions == [SCARY]
+
+
+def test_beside_a_model_that_does_not_know_it_a_new_movie_is_left_out(
+    models: Path, written: Path
+) -> None:
+    service, visit = Service(models, written), Visit()
+
+    async def ask() -> list[object]:
+        movie = await service.movie(MOON, "softmax-gate")
+        assert movie is not None
+        visit.corrections = visit.corrections.with_movie(movie)
+        return await Events(service).ask(
+            "a quiet one", visit, "softmax-gate", "original-baseline", 5, True
+        )
+
+    try:
+        chips, answers = asyncio.run(ask())
+    finally:
+        service.close()
+    assert "Good Night, Moon" in str(chips)
+    assert "original-baseline" in str(answers)
+    assert "no movie" not in str(answers)
