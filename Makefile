@@ -14,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PRESETS := $(if $(filter sample,$(CORPUS)),sample) $(PRESET)
 
-.PHONY: run test check kill processes storage reliability bench load examples linking new-movies screenshots lint lock clean
+.PHONY: run test check kill processes storage reliability bench search load examples linking new-movies screenshots lint lock clean
 .DEFAULT_GOAL := run
 
 # made again when the lock changes; the stamp is written last, so that a broken install is retried
@@ -63,6 +63,10 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m tests.benchmarks.tried
 	$(BIN)/python -m tests.benchmarks.preparation $(if $(FINISHED),--finished $(FINISHED))
 	$(BIN)/python -m tests.benchmarks.growth
+
+# the gate's hyperparameters, as DVC experiments on the validation split: docs/results/searches
+search: $(VENV)/.installed
+	$(BIN)/python docs/search.py gate
 
 # fifty clients ask page and API's server for a minute: docs/results/serving/load.json
 load: $(VENV)/.installed

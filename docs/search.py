@@ -1,0 +1,112 @@
+"""Run a search as DVC's experiments, and log what it gave on the validation split.
+
+Run from the root as ``python docs/search.py gate``: the trials of ``docs/searches/gate.yaml``, each
+an experiment that trains one model, one after another; those that have run already are not run
+again. The log, ``docs/results/searches/gate.txt`` and ``gate.json``, tells their validation scores
+alone: what the test split says is for the configuration that is chosen.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import dvc.api
+from tabulate import tabulate
+
+from stages.recommender import artifacts
+from stages.recommender.errors import UserError, run_stage
+from stages.recommender.presets import load_preset, options
+from stages.recommender.yaml_files import read_yaml
+
+SEARCHES, LOGS = Path("docs/searches"), Path("docs/results/searches")
+SCORES = ("ndcg@10", "recall@10", "loss")
+"""Of the validation split, the first the one that the epoch is selected by."""
+
+
+def experiment_name(search: str, trial: Mapping[str, Any]) -> str:
+    """A name that is the same for the same trial, and that git takes for a reference."""
+    text = json.dumps(dict(trial), sort_keys=True)
+    return f"{search}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def told(trial: Mapping[str, Any]) -> str:
+    """What a trial changes."""
+    return ", ".join(f"{key} {value}" for key, value in trial.items()) or "as committed"
+
+
+def missing(name: str, search: Mapping[str, Any], have: Iterable[str]) -> list[dict[str, Any]]:
+    """The trials of a search that no experiment has run."""
+    known = set(have)
+    return [dict(each) for each in search["trials"] if experiment_name(name, each) not in known]
+
+
+def run_trial(name: str, search: Mapping[str, Any], trial: Mapping[str, Any]) -> None:
+    """Run one trial in a folder of its own, which DVC makes and removes.
+
+    Raises:
+        UserError: It failed; its own message stands above.
+    """
+    words = [word for preset in search["presets"] for word in options(load_preset(preset))]
+    words += options(search["base"]) + options(trial)
+    stage = f"train@{search['model']}"
+    command = ["exp", "run", "--temp", "--name", experiment_name(name, trial), *words, stage]
+    environment = os.environ | {"DVC_NO_ANALYTICS": "true"}
+    if subprocess.run([sys.executable, "-m", "dvc", *command], env=environment).returncode:
+        raise UserError(f"the trial with {told(trial)} failed, see above; run the search again")
+
+
+def log(
+    name: str, search: Mapping[str, Any], experiments: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """A row a trial that has run, the best first.
+
+    Args:
+        name: The search's.
+        search: Its file.
+        experiments: As ``dvc.api.exp_show`` tells them.
+    """
+    by_name = {each.get("Experiment"): each for each in experiments}
+    rows = []
+    for trial in search["trials"]:
+        found = by_name.get(experiment_name(name, trial))
+        if found is not None:
+            scores = {score: float(_validation(found, search["model"], score)) for score in SCORES}
+            rows.append({"trial": told(trial), **scores})
+    return sorted(rows, key=lambda row: -row[SCORES[0]])
+
+
+def _validation(experiment: Mapping[str, Any], model: str, score: str) -> Any:
+    """A score by its column, which names its file where another file has one of the same name."""
+    column = f"validation.{score}"
+    return experiment.get(f"metrics/{model}.json:{column}", experiment.get(column))
+
+
+def as_table(rows: list[dict[str, Any]]) -> str:
+    """The log, for a reader."""
+    cells = [[row["trial"], *(f"{row[score]:.4f}" for score in SCORES)] for row in rows]
+    headers = ["trial", *(f"validation {score}" for score in SCORES)]
+    return tabulate(cells, headers, disable_numparse=True, colalign=["left"] + ["right"] * 3)
+
+
+def main() -> None:
+    """Run the search that the command line names, and write its log."""
+    if len(sys.argv) != 2:
+        raise UserError("name one search, as in: gate")
+    name = sys.argv[1]
+    search = read_yaml(SEARCHES / f"{name}.yaml")
+    for trial in missing(name, search, (str(e.get("Experiment")) for e in dvc.api.exp_show())):
+        print(f"\ntrial: {told(trial)}", flush=True)
+        run_trial(name, search, trial)
+        rows = log(name, search, dvc.api.exp_show())
+        artifacts.write_json(LOGS / f"{name}.json", rows)
+        artifacts.write_text(LOGS / f"{name}.txt", as_table(rows) + "\n")
+    print(f"\n{as_table(log(name, search, dvc.api.exp_show()))}")
+
+
+if __name__ == "__main__":
+    run_stage(main)

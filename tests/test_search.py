@@ -1,0 +1,96 @@
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from stages.recommender.errors import UserError
+from stages.recommender.params import Params, load_params
+from stages.recommender.presets import flatten, load_preset, override
+from stages.recommender.yaml_files import read_yaml
+
+ROOT = Path(__file__).parents[1]
+SPEC = importlib.util.spec_from_file_location("search", ROOT / "docs" / "search.py")
+assert SPEC is not None
+assert SPEC.loader is not None
+search = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(search)
+
+SMALL = {
+    "model": "softmax-gate",
+    "presets": ["frozen"],
+    "base": {"gate.repeats": 1},
+    "trials": [{}, {"gate.dropout": 0.4}, {"gate.dropout": 0.7, "gate.epochs": 3}],
+}
+
+
+def named(trial: dict[str, float]) -> str:
+    name: str = search.experiment_name("gate", trial)
+    return name
+
+
+def test_a_trial_is_known_by_what_it_changes() -> None:
+    names = [named(trial) for trial in SMALL["trials"]]  # type: ignore[arg-type]
+    assert len(set(names)) == 3
+    assert named({"gate.epochs": 3, "gate.dropout": 0.7}) == names[2]
+    assert all(re.fullmatch(r"gate-[0-9a-f]{8}", name) for name in names)
+
+
+def test_what_has_run_is_not_run_again() -> None:
+    have = ["main", named({"gate.dropout": 0.4})]
+    assert search.missing("gate", SMALL, have) == [SMALL["trials"][0], SMALL["trials"][2]]
+
+
+def test_the_log_tells_validation_scores_the_best_first_and_no_test_score() -> None:
+    scores = {"test.all.ndcg@10": 0.9, "validation.recall@10": 0.4, "validation.loss": 5.5}
+    experiments = [
+        {"Experiment": None, "validation.ndcg@10": 0.99, **scores},  # the workspace
+        {"Experiment": named({}), "validation.ndcg@10": 0.31, **scores},
+        # DVC names the file where another one has a column of the same name
+        {
+            "Experiment": named({"gate.dropout": 0.4}),
+            "metrics/softmax-gate.json:validation.ndcg@10": 0.35,
+            "metrics/original-rnn.json:validation.ndcg@10": 0.05,
+            **scores,
+        },
+    ]
+    rows = search.log("gate", SMALL, experiments)
+    assert rows == [
+        {"trial": "gate.dropout 0.4", "ndcg@10": 0.35, "recall@10": 0.4, "loss": 5.5},
+        {"trial": "as committed", "ndcg@10": 0.31, "recall@10": 0.4, "loss": 5.5},
+    ]
+    assert "0.3500" in search.as_table(rows)
+    assert "0.9000" not in search.as_table(rows)
+
+
+def test_a_trial_that_fails_ends_the_search_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)  # no repository
+    (tmp_path / "presets").mkdir()
+    (tmp_path / "presets" / "frozen.yaml").write_text("training:\n  trainable_layers: none\n")
+    with pytest.raises(UserError, match=r"the trial with gate\.dropout 0\.4 failed"):
+        search.run_trial("gate", SMALL, SMALL["trials"][1])
+    assert "not inside of a DVC repository" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "searches").glob("*.yaml")))
+def test_every_trial_sets_parameters_that_there_are(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    file = read_yaml(path)
+    committed = dict(flatten(load_params().model_dump()))
+    assert file["model"] in load_params().models
+    names = [search.experiment_name(path.stem, trial) for trial in file["trials"]]
+    assert len(set(names)) == len(names)
+    for trial in file["trials"]:
+        params = load_params().model_dump()
+        for preset in file["presets"]:
+            override(params, load_preset(preset))
+        for key, value in (file["base"] | trial).items():
+            assert key in committed
+            section, name = key.split(".")
+            params[section][name] = value
+        Params.model_validate(params)
+        assert all(committed[key] != value for key, value in trial.items())
