@@ -21,11 +21,10 @@ from stages.recommender.evaluation.baselines.interface import Baseline
 from stages.recommender.evaluation.baselines.registry import baselines
 from stages.recommender.evaluation.rankings import Rankings
 from stages.recommender.evaluation.readings import PAPER_SPLIT, by_reading, mean_scores
-from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.params import Params, load_params
 from stages.recommender.training.determinism import prepare
-from stages.recommender.training.vectors import encoder_identity, frozen_vectors
+from stages.recommender.training.vectors import encoder_identity, frozen_encoder, frozen_vectors
 
 
 @dataclass(frozen=True)
@@ -106,8 +105,8 @@ def _read(
 
 def _sentence_encoder(params: Params) -> Callable[[pa.Table, str], NDArray[np.float32]]:
     machine = prepare(params.compute)
-    encoder = SentenceEncoder(artifacts.ENCODER, params.model.pooling, "none").to(machine.device)
     identity = encoder_identity(artifacts.ENCODER)
+    encoder = frozen_encoder(artifacts.ENCODER, identity, params.model.pooling, machine.device)
 
     def vectors_of(table: pa.Table, title: str) -> NDArray[np.float32]:
         tokens = Ragged.from_column(table["input_ids"])

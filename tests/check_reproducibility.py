@@ -18,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SMALL = [
+    "compute.threads=1",  # two clones run at once
     "sample.movies=120",
     "sample.train_dialogues=240",
     "sample.test_dialogues=60",

@@ -39,7 +39,10 @@ def places(compute: Compute, jobs: int | None) -> list[dict[str, str]]:
     gpus = _gpus() if compute.device in ("auto", "cuda") else []
     if not gpus:
         cores = compute.threads * compute.processes
-        return [{} for _ in range(jobs or max(1, cpu_count() // cores))]
+        count = jobs or max(1, cpu_count() // cores)
+        # a thread that waits for the others of its training spins on a core that another needs
+        crowded = count * cores > cpu_count()
+        return [{"OMP_WAIT_POLICY": "PASSIVE"} if crowded else {} for _ in range(count)]
     # fewer GPUs than processes are one group, and the training says so
     begins = range(0, max(1, len(gpus) - compute.processes + 1), compute.processes)
     groups = [",".join(gpus[begin : begin + compute.processes]) for begin in begins]

@@ -183,3 +183,12 @@ def test_a_model_that_trains_in_several_processes_has_as_many_gpus(
     compute = Compute(device="auto", threads=1, precision="auto", processes=processes)
     places = parallel.places(compute, jobs)
     assert [place.get("CUDA_VISIBLE_DEVICES") for place in places] == seen
+
+
+@pytest.mark.parametrize(("jobs", "waits"), [(2, None), (3, None), (4, "PASSIVE")])
+def test_threads_do_not_wait_by_spinning_where_there_are_more_than_cores(
+    jobs: int, waits: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parallel, "cpu_count", lambda: 7)
+    places = parallel.places(Compute(device="cpu", threads=2, precision="auto"), jobs)
+    assert [place.get("OMP_WAIT_POLICY") for place in places] == [waits] * jobs

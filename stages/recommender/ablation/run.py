@@ -126,9 +126,9 @@ class AblatedRun(GateRun):
             known[title] = super()._vectors(examples, title)
         return known[title]
 
-    def _new_encoder(self) -> SentenceEncoder:
+    def _encoder(self) -> SentenceEncoder:
         if self._shared.encoder is None:
-            self._shared.encoder = super()._new_encoder()
+            self._shared.encoder = super()._encoder()
         return self._shared.encoder
 
     def _folder(self, trainee: Trainee) -> Path:

@@ -62,7 +62,8 @@ def prepare(compute: Compute) -> Machine:
     """
     # cuBLAS reads it when CUDA starts; cuDNN's recurrent networks need it too
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
-    torch.use_deterministic_algorithms(True)
+    # as use_deterministic_algorithms, which imports torch's compiler too: seconds in every stage
+    torch.set_deterministic_debug_mode("error")
     # no result depends on memory that nothing has written; filling it costs a tenth of a step
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False

@@ -39,7 +39,7 @@ from stages.recommender.training.scoring import (
     score_tags,
     vectors_of,
 )
-from stages.recommender.training.vectors import encoder_identity, frozen_vectors
+from stages.recommender.training.vectors import encoder_identity, frozen_encoder, frozen_vectors
 
 
 @dataclass(frozen=True)
@@ -247,7 +247,7 @@ class SeedRun:
         self, train: DialogueExamples, validation: DialogueExamples
     ) -> tuple[Trainee, SentenceEncoder]:
         torch.manual_seed(self.params.training.seed)
-        encoder = self._new_encoder()
+        encoder = self._encoder()
         model = self._model(encoder, train)
         learning = None if self.frozen else encoder
         training = self.params.training
@@ -279,10 +279,11 @@ class SeedRun:
         trainer = TRAINERS[self.entry.trainer]
         return trainer(self.params.loss, self.inputs.movies.num_rows, mean_labels)
 
-    def _new_encoder(self) -> SentenceEncoder:
-        encoder = SentenceEncoder(
-            self.inputs.encoder, self.params.model.pooling, self.params.training.trainable_layers
-        )
+    def _encoder(self) -> SentenceEncoder:
+        folder, pooling = self.inputs.encoder, self.params.model.pooling
+        if self.frozen:
+            return frozen_encoder(folder, self.encoder_identity, pooling, self.machine.device)
+        encoder = SentenceEncoder(folder, pooling, self.params.training.trainable_layers)
         return encoder.to(self.machine.device)
 
     def _dialogues(self, reading: str, split: str) -> DialogueExamples:
@@ -301,7 +302,7 @@ class SeedRun:
     def _vectors(self, examples: DialogueExamples | TagExamples, title: str) -> torch.Tensor:
         return processes.tensor_of_first(
             lambda: frozen_vectors(
-                self._new_encoder(),
+                self._encoder(),
                 self.encoder_identity,
                 examples.tokens,
                 self.machine,

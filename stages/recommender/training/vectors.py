@@ -1,6 +1,7 @@
 """Sentence vectors of a frozen encoder: computed once, kept, shared by all models."""
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -67,6 +68,24 @@ def frozen_vectors(
         return torch.empty(0, encoder.width)
     distinct = torch.cat(blocks)
     return distinct if len(distinct) == len(number) else distinct[number]
+
+
+@lru_cache(maxsize=1)
+def frozen_encoder(
+    folder: Path, identity: str, pooling: str, device: torch.device
+) -> SentenceEncoder:
+    """An encoder that does not learn; all that is trained on it in this process shares it.
+
+    Args:
+        folder: Its files.
+        identity: What tells it from any other; see :func:`encoder_identity`.
+        pooling: ``mean`` or ``cls``.
+        device: Where it computes.
+
+    Raises:
+        UserError: It cannot be loaded.
+    """
+    return SentenceEncoder(folder, pooling, "none").to(device)
 
 
 def _distinct(tokens: Ragged) -> tuple[Tensor, Tensor]:

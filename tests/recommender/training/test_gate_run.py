@@ -126,7 +126,7 @@ def test_what_is_counted_is_what_is_trained_on(inputs: Inputs, paper: bool) -> N
             if wanted and (reading != "whole" or split == "train"):
                 taken.append(row)
     assert sorted(lessons.dialogues.tolist()) == sorted(row["conversation_id"] for row in taken)
-    model = run._model(run._new_encoder(), lessons)
+    model = run._model(run._encoder(), lessons)
     assert isinstance(model, GatedRecommender)
     for movie in range(small_project.MOVIES):
         naming = {r["conversation_id"] for r in taken if movie in r["mentions"] + r["labels"]}
