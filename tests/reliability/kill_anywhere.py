@@ -383,7 +383,9 @@ GROUPS: dict[str, Callable[[str], bool]] = {
     "downloads": lambda phase: phase.startswith("download"),
     "movie map": lambda phase: phase == "build_movie_map",
     "tokens": lambda phase: phase.startswith("tokenize"),
-    "baselines and ladder": lambda phase: phase in ("fit_baselines", "climb_ladder"),
+    "baselines, ladder, ablation": lambda phase: (
+        phase in ("fit_baselines", "climb_ladder", "ablate")
+    ),
     "training": lambda phase: phase.startswith("train@"),
     "comparison and report": lambda phase: phase == "compare",
     "DVC writes its lock": lambda phase: phase.startswith("lock of"),
