@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).parents[2]
 NAME = "killed"
 """Of the workspace."""
-MODELS = ("original-rnn", "weighted-multitask")
+MODELS = ("original-rnn", "weighted-multitask", "softmax-gate")
 STAGES = (
     "download_redial",
     "download_movielens",
@@ -34,6 +34,7 @@ SMALL: dict[str, Any] = {
     "movielens": {"source": "sample"},
     "sample": {"movies": 40, "train_dialogues": 60, "test_dialogues": 20},
     "dialogues": {"max_tokens": 64},
+    "titles": {"max_tokens": 64, "max_turn_tokens": 64, "max_movie_tokens": 64},
     "model": {
         "hidden_size": 12,
         "mentions": {"max": 4, "embedding_size": 6, "hidden_size": 5},
@@ -45,6 +46,7 @@ SMALL: dict[str, Any] = {
         "encoder_learning_rate": 1e-3,
         "head_learning_rate": 1e-2,
     },
+    "gate": {"hidden_size": 12, "epochs": 2, "batch": 8, "movie_batch": 8, "repeats": 1},
     "ladder": {"epochs": 1},
     "ablation": {"epochs": 1},
     "evaluation": {"readings": ["before"]},
