@@ -11,6 +11,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     try:
         with _named(path, partial):
             path.parent.mkdir(parents=True, exist_ok=True)
+            _remove_abandoned(path)
             yield partial
             partial.replace(path)
     finally:
@@ -238,6 +240,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     try:
         with _named(path, partial):
             path.parent.mkdir(parents=True, exist_ok=True)
+            _remove_abandoned(path)
             partial.mkdir()
             yield partial
             # a folder that is not empty cannot be replaced: it steps aside, whole
@@ -249,6 +252,28 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             before.replace(path)
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(before, ignore_errors=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what processes that were killed have left of ``path``, half-written."""
+    for left in path.parent.glob(f".{escape(path.name)}.*.partial"):
+        process = left.name.removeprefix(f".{path.name}.").partition(".")[0]
+        if not process.isdecimal() or _runs(int(process)):
+            continue
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):  # of another user; no number of a process
+        pass
+    return True
 
 
 @contextmanager

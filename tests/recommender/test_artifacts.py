@@ -2,6 +2,8 @@ import errno
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,34 @@ def test_half_a_file_leaves_the_old_one(tmp_path: Path) -> None:
         raise HalfWayError
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture
+def killed() -> int:
+    """The number of a process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    return process.pid
+
+
+@pytest.mark.parametrize("writes", [atomic_file, atomic_folder])
+def test_what_a_killed_process_left_of_the_same_path_goes(
+    writes: Any, killed: int, tmp_path: Path
+) -> None:
+    (tmp_path / f".out.{killed}.partial").write_text("half")
+    (tmp_path / f".out.{killed}.before.partial").mkdir()
+    (tmp_path / f".out.{killed}.before.partial" / "file").write_text("old")
+    others = {
+        f".out.{os.getppid()}.partial",  # of a process that is at work
+        f".outer.{killed}.partial",  # of another path
+        ".out.txt.partial",
+    }
+    for name in others:
+        (tmp_path / name).write_text("not ours")
+    with writes(tmp_path / "out") as partial:
+        if not partial.exists():
+            partial.write_text("whole")
+    assert {path.name for path in tmp_path.iterdir()} == {"out", *others}
 
 
 def test_a_block_that_writes_nothing_is_a_mistake(tmp_path: Path) -> None:
