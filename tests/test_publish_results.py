@@ -1,14 +1,10 @@
-import importlib.util
 from pathlib import Path
 
 import pytest
+from docs_scripts import docs_script
 
 ROOT = Path(__file__).parents[1]
-SPEC = importlib.util.spec_from_file_location("publish", ROOT / "docs" / "publish_results.py")
-assert SPEC is not None
-assert SPEC.loader is not None
-publish = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(publish)
+publish = docs_script("publish_results")
 
 RUN = {
     "metrics/report/models.txt": "new table\n",

@@ -1,8 +1,8 @@
-import importlib.util
 import re
 from pathlib import Path
 
 import pytest
+from docs_scripts import docs_script
 
 from stages.recommender.errors import UserError
 from stages.recommender.params import Params, load_params
@@ -10,11 +10,7 @@ from stages.recommender.presets import flatten, load_preset, override
 from stages.recommender.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[1]
-SPEC = importlib.util.spec_from_file_location("search", ROOT / "docs" / "search.py")
-assert SPEC is not None
-assert SPEC.loader is not None
-search = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(search)
+search = docs_script("search")
 
 SMALL = {
     "model": "softmax-gate",

@@ -32,11 +32,9 @@ class Shared:
 
     Attributes:
         vectors: Sentence vectors by their title; what is missing is added.
-        encoder: The frozen encoder, once one has loaded it.
     """
 
     vectors: dict[str, torch.Tensor] = field(default_factory=dict)
-    encoder: SentenceEncoder | None = None
 
 
 class AblatedRun(GateRun):
@@ -125,11 +123,6 @@ class AblatedRun(GateRun):
         if title not in known:
             known[title] = super()._vectors(examples, title)
         return known[title]
-
-    def _encoder(self) -> SentenceEncoder:
-        if self._shared.encoder is None:
-            self._shared.encoder = super()._encoder()
-        return self._shared.encoder
 
     def _folder(self, trainee: Trainee) -> Path:
         return artifacts.CACHE / "training" / self.identity()
