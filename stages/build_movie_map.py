@@ -1,6 +1,10 @@
 """Raw dialogues and MovieLens → ``data/movies.parquet`` and ``metrics/coverage.json``."""
 
+from itertools import chain
+
 from stages.recommender import artifacts
+from stages.recommender.dialogues import splits
+from stages.recommender.dialogues.raw import dialogues_of
 from stages.recommender.errors import run_stage
 from stages.recommender.movies.catalogue import build_catalogue
 from stages.recommender.movies.movie_map import build_movie_map, coverage
@@ -10,12 +14,7 @@ from stages.recommender.params import load_params
 def main() -> None:
     """Run the stage."""
     params = load_params().movie_map
-    dialogues = [
-        artifacts.read_table(
-            artifacts.REDIAL / f"{split}.parquet", artifacts.DIALOGUE_SCHEMA, "download_redial"
-        )
-        for split in ("train", "test")
-    ]
+    catalogue = build_catalogue(chain(dialogues_of(splits.TRAIN), dialogues_of(splits.TEST)))
     movies, tags = (
         artifacts.read_table(artifacts.MOVIELENS / f"{name}.parquet", schema, "download_movielens")
         for name, schema in (
@@ -23,7 +22,6 @@ def main() -> None:
             ("tags", artifacts.MOVIELENS_TAG_SCHEMA),
         )
     )
-    catalogue = build_catalogue(dialogues)
     movie_map = build_movie_map(catalogue, movies, tags, params)
     figures = coverage(movie_map, catalogue.mentions, params)
     artifacts.write_table(artifacts.MOVIES, movie_map, artifacts.MOVIE_SCHEMA)

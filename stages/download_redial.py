@@ -1,9 +1,8 @@
 """From ReDial's host, an archive or the sample to ``data/raw/redial/{train,test}.parquet``."""
 
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
-
-import pyarrow as pa
 
 from stages.recommender import artifacts
 from stages.recommender.corpora import redial
@@ -12,14 +11,14 @@ from stages.recommender.errors import run_stage
 from stages.recommender.params import Params, load_params
 
 
-def read_dialogues(params: Params) -> dict[str, pa.Table]:
-    """The dialogues of each split, from the source that ``redial.source`` names."""
+def read_dialogues(params: Params) -> redial.Parts:
+    """The dialogues with their splits, from the source that ``redial.source`` names."""
     match params.redial.source:
         case "hub":
-            return redial.read_hub(params.redial.hub)
+            yield from redial.read_hub(params.redial.hub)
         case "zip":
             archive = params.redial.zip
-            return redial.read_archive(
+            yield from redial.read_archive(
                 fetch(archive.location, "redial.zip.location", archive.sha256, "redial.zip.sha256")
             )
         case "sample":
@@ -28,16 +27,24 @@ def read_dialogues(params: Params) -> dict[str, pa.Table]:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "redial_dataset.zip"
                 write_redial_zip(params.sample, path)
-                return redial.read_archive(path)
+                yield from redial.read_archive(path)
 
 
 def main() -> None:
     """Read the parameters, the dialogues, and write them."""
-    tables = read_dialogues(load_params())
-    with artifacts.atomic_folder(artifacts.REDIAL) as folder:
-        for split, table in tables.items():
-            artifacts.write_table(folder / f"{split}.parquet", table, artifacts.DIALOGUE_SCHEMA)
-    print(", ".join(f"{table.num_rows} {split} dialogues" for split, table in tables.items()))
+    params = load_params()
+    counts = dict.fromkeys(redial.SPLITS, 0)
+    with artifacts.atomic_folder(artifacts.REDIAL) as folder, ExitStack() as files:
+        write = {
+            split: files.enter_context(
+                artifacts.table_writer(folder / f"{split}.parquet", artifacts.DIALOGUE_SCHEMA)
+            )
+            for split in redial.SPLITS
+        }
+        for split, part in read_dialogues(params):
+            write[split](part)
+            counts[split] += part.num_rows
+    print(", ".join(f"{count} {split} dialogues" for split, count in counts.items()))
 
 
 if __name__ == "__main__":

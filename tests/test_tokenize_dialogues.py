@@ -1,13 +1,13 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 import small_project
+from redial_tables import whole
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
@@ -16,7 +16,6 @@ from stages import tokenize_dialogues
 from stages.recommender import artifacts
 from stages.recommender.corpora.redial import read_archive
 from stages.recommender.corpora.sample import write_redial_zip
-from stages.recommender.dialogues.corpus import tokenize_corpus
 from stages.recommender.dialogues.readings import READINGS
 from stages.recommender.errors import run_stage
 from stages.recommender.evaluation.movie_lists import MovieLists
@@ -31,7 +30,7 @@ TABLES = [(reading, split) for reading in READINGS for split in SPLITS]
 
 def write_raw(root: Path, archive: Path, encoder: Path) -> None:
     """What the stage reads, from a ReDial archive and no MovieLens."""
-    raw = read_archive(archive)
+    raw = whole(read_archive(archive))
     for split, table in raw.items():
         path = root / artifacts.REDIAL / f"{split}.parquet"
         artifacts.write_table(path, table, artifacts.DIALOGUE_SCHEMA)
@@ -167,9 +166,7 @@ def real(
     def tokenize(protocol: str, *readings: str) -> Tokenized:
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(root)
-            patch.setattr(
-                tokenize_dialogues, "tokenize_corpus", partial(tokenize_corpus, readings=readings)
-            )
+            patch.setattr(tokenize_dialogues, "READINGS", readings)
             set_params(protocol=protocol)
             tokenize_dialogues.main()
             tables = {(r, s): examples(r, s) for r in readings for s in SPLITS}

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
@@ -44,6 +44,9 @@ CACHE = Path(os.environ.get("DVC_ROOT", ".")) / ".cache"
 
 DVC names the repository in ``DVC_ROOT``, so that experiments in folders of their own share it.
 """
+
+ROWS = 1_024
+"""Of a table that is read and written part by part."""
 
 _SCHEMA_KEY = b"recommender.schema"
 _OS_ERROR_IN_TEXT = re.compile(r"(?:\[Errno |\(os error )(\d+)")
@@ -314,8 +317,26 @@ def write_table(path: Path, table: pa.Table, schema: pa.Schema) -> None:
         pq.write_table(fitted, partial, compression="zstd")
 
 
+@contextmanager
+def table_writer(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+    """Write a table as Parquet part by part, each a row group, so that it need not be held whole.
+
+    Yields:
+        Writes the next part, of ``schema``; the file is there when all went well.
+
+    Raises:
+        ValueError: A column does not fit the schema, or has nulls where it must not.
+        KeyError: A column is missing.
+    """
+    with (
+        atomic_file(path) as partial,
+        pq.ParquetWriter(partial, schema, compression="zstd") as file,
+    ):
+        yield lambda part: file.write_table(part.select(schema.names).cast(schema))
+
+
 def read_table(path: Path, schema: pa.Schema, made_by: str) -> pa.Table:
-    """Read a Parquet file that :func:`write_table` wrote.
+    """Read a Parquet file that :func:`write_table` or :func:`table_writer` wrote.
 
     Args:
         path: The file.
@@ -325,7 +346,38 @@ def read_table(path: Path, schema: pa.Schema, made_by: str) -> pa.Table:
     Raises:
         UserError: The file is missing, damaged, or of another schema.
     """
-    remedy = f"make it again with: dvc repro -f -s {made_by}"
+    _check_schema(path, schema, made_by)
+    try:
+        return pq.read_table(path, memory_map=True)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error, made_by) from None
+
+
+def read_batches(
+    path: Path, schema: pa.Schema, made_by: str, columns: list[str] | None = None
+) -> Iterator[pa.Table]:
+    """The same, :data:`ROWS` rows at a time, so that the table is never held whole.
+
+    Args:
+        path: The file.
+        schema: The schema it must have.
+        made_by: The stage that writes it, to name it where the file is not as it should be.
+        columns: Which to read; ``None``: all.
+
+    Raises:
+        UserError: The file is missing, damaged, or of another schema.
+    """
+    _check_schema(path, schema, made_by)
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(ROWS, columns=columns):
+                yield pa.Table.from_batches([batch])
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error, made_by) from None
+
+
+def _check_schema(path: Path, schema: pa.Schema, made_by: str) -> None:
+    remedy = _again(made_by)
     try:
         found = pq.read_schema(path)
     except FileNotFoundError:
@@ -345,10 +397,14 @@ def read_table(path: Path, schema: pa.Schema, made_by: str) -> pa.Table:
                 f"{path}: column {field.name} is {found.field(field.name).type}, "
                 f"but {field.type} is needed; {remedy}"
             )
-    try:
-        return pq.read_table(path, memory_map=True)
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path} is damaged ({_first_line(error)}); {remedy}") from None
+
+
+def _again(made_by: str) -> str:
+    return f"make it again with: dvc repro -f -s {made_by}"
+
+
+def _damaged(path: Path, error: Exception, made_by: str) -> UserError:
+    return UserError(f"{path} is damaged ({_first_line(error)}); {_again(made_by)}")
 
 
 def _first_line(error: Exception) -> str:

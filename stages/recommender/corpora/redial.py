@@ -1,4 +1,4 @@
-"""ReDial (Li et al. 2018) as one table, from its official archive or from the hub.
+"""ReDial (Li et al. 2018) as rows of one schema, from its official archive or from the hub.
 
 The archive holds one JSON object a line, movies and forms as objects keyed by movie id (an empty
 one is sometimes ``[]``) and conversation ids as strings; the hub's Parquet files hold the same
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from stages.recommender.artifacts import DIALOGUE_SCHEMA
+from stages.recommender.artifacts import DIALOGUE_SCHEMA, ROWS
 from stages.recommender.corpora.archives import open_archive
 from stages.recommender.corpora.fetching import DOWNLOADS
 from stages.recommender.corpora.hub import dataset_files, hub_file
@@ -29,34 +29,34 @@ MAX_LINE_BYTES = 1 << 20
 """The longest line of the corpus has 15 thousand bytes."""
 
 _HUB = "redial.hub"
-_BATCH = 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-def read_archive(path: Path) -> dict[str, pa.Table]:
+Parts = Iterator[tuple[str, pa.Table]]
+"""Some rows after another, each with the split that it is of; of each split at least one part."""
+
+
+def read_archive(path: Path) -> Parts:
     """Read the official archive.
 
     Args:
         path: A zip archive with ``train_data.jsonl`` and ``test_data.jsonl``, in any folder.
 
-    Returns:
-        The table of each split, rows in the order of the file.
+    Yields:
+        The dialogues in the order of the files.
 
     Raises:
         UserError: The archive or a line in it is not as it should be.
     """
-    tables = {}
     with open_archive(path) as archive:
         for split in SPLITS:
             name = f"{split}_data.jsonl"
             with archive.open(name) as file:
-                tables[split] = _table(_parsed_lines(_lines(file, f"{path}: {name}")))
-    return tables
+                for part in _tables(_parsed_lines(_lines(file, f"{path}: {name}"))):
+                    yield split, part
 
 
-def read_hub(
-    hub: Hub, *, cache: Path = DOWNLOADS, patience: Patience = PATIENCE
-) -> dict[str, pa.Table]:
+def read_hub(hub: Hub, *, cache: Path = DOWNLOADS, patience: Patience = PATIENCE) -> Parts:
     """Read the hub's dataset.
 
     Args:
@@ -65,8 +65,8 @@ def read_hub(
         cache: Where downloads are kept.
         patience: How long to bear with the hub.
 
-    Returns:
-        The table of each split, rows in the order of the files.
+    Yields:
+        The dialogues in the order of the files.
 
     Raises:
         UserError: The hub is not reached, or a file or a row in it is not as it should be.
@@ -93,10 +93,9 @@ def read_hub(
             )
             for name in names
         ]
-    return {
-        split: _table(dialogue for path in paths[split] for dialogue in _parsed_rows(path))
-        for split in SPLITS
-    }
+    for split in SPLITS:
+        for part in _tables(row for path in paths[split] for row in _parsed_rows(path)):
+            yield split, part
 
 
 def _lines(file: IO[bytes], where: str) -> Iterator[tuple[str, bytes]]:
@@ -130,7 +129,7 @@ def _parsed_rows(path: Path) -> Iterator[tuple[str, Dialogue]]:
     number = 0
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(_BATCH):
+            for batch in file.iter_batches(ROWS):
                 for row in batch.to_pylist():
                     number += 1
                     yield f"{path}, row {number}", Dialogue.model_validate(row)
@@ -145,10 +144,9 @@ def _parsed_rows(path: Path) -> Iterator[tuple[str, Dialogue]]:
         ) from None
 
 
-def _table(dialogues: Iterable[tuple[str, Dialogue]]) -> pa.Table:
-    """One table, built a batch at a time so that the rows never exist twice."""
+def _tables(dialogues: Iterable[tuple[str, Dialogue]]) -> Iterator[pa.Table]:
+    """Tables of :data:`~stages.recommender.artifacts.ROWS` rows; the last may have none."""
     places: dict[int, str] = {}
-    batches: list[pa.RecordBatch] = []
     rows: list[dict[str, Any]] = []
     for place, dialogue in dialogues:
         number = dialogue.conversation_id
@@ -159,8 +157,7 @@ def _table(dialogues: Iterable[tuple[str, Dialogue]]) -> pa.Table:
             )
         places[number] = place
         rows.append(dialogue.model_dump())
-        if len(rows) == _BATCH:
-            batches.append(pa.RecordBatch.from_pylist(rows, DIALOGUE_SCHEMA))
+        if len(rows) == ROWS:
+            yield pa.Table.from_pylist(rows, DIALOGUE_SCHEMA)
             rows = []
-    batches.append(pa.RecordBatch.from_pylist(rows, DIALOGUE_SCHEMA))
-    return pa.Table.from_batches(batches, DIALOGUE_SCHEMA)
+    yield pa.Table.from_pylist(rows, DIALOGUE_SCHEMA)

@@ -1,19 +1,116 @@
 """All examples of a corpus, for every reading and split."""
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 from stages.recommender.dialogues import splits
-from stages.recommender.dialogues.examples import example_table, figures
+from stages.recommender.dialogues.examples import example_table
 from stages.recommender.dialogues.readings import READINGS, Request
 from stages.recommender.dialogues.roles import with_roles
 from stages.recommender.dialogues.text import text_form
 from stages.recommender.errors import UserError
 from stages.recommender.params import Dialogues
 from stages.recommender.tokens import load_tokenizer
+
+Examples = tuple[tuple[str, str], pa.Table]
+"""A reading and a split, and examples of theirs."""
+
+_OUTPUT: dict[str, dict[str, tuple[str, ...]]] = {
+    "corrected": {split: (split,) for split in splits.SPLITS},
+    "notebook": {
+        splits.TRAIN: (splits.TRAIN,),
+        splits.VALIDATION: (splits.TRAIN,),
+        splits.TEST: (splits.VALIDATION, splits.TEST),
+    },
+}
+"""Where the dialogues of a split go, by protocol. Under the notebook's the validation split *is*
+the test split and all of the training file is trained on, so that the epoch is selected on the
+test score, as the notebook does."""
+
+
+class CorpusTokenizer:
+    """Makes examples of raw dialogues, as many at a time as they are given.
+
+    Args:
+        conversations: The ids of all dialogues of the training file.
+        movies: The catalogue, of ``artifacts.MOVIE_SCHEMA``.
+        encoder: Folder with the encoder's files.
+        params: How dialogues become examples.
+        readings: Which of :data:`READINGS` to make, ``whole`` among them.
+    """
+
+    def __init__(
+        self,
+        conversations: Sequence[int],
+        movies: pa.Table,
+        encoder: Path,
+        params: Dialogues,
+        readings: Collection[str] = tuple(READINGS),
+    ) -> None:
+        redial_ids = movies["redial_id"].to_pylist()
+        self._index = dict(zip(redial_ids, movies["index"].to_pylist(), strict=True))
+        named = zip(redial_ids, movies["title"].to_pylist(), strict=True)
+        self._form = text_form(params.text_form, {movie: title for movie, title in named if title})
+        official, paper = splits.assign_training_file(
+            conversations, params.test_fraction, params.validation_fraction, params.split_seed
+        )
+        self._paper_split = dict(zip(conversations, paper, strict=True))
+        self._official_split = dict(zip(conversations, official, strict=True))
+        self._params = params
+        self._tokenizers = {
+            name: load_tokenizer(encoder, params.max_tokens, READINGS[name].keeps)
+            for name in readings
+        }
+        self._filled: set[str] = set()
+
+    def examples(self, file: str, dialogues: pa.Table) -> Iterator[Examples]:
+        """The examples of some dialogues, those of one reading and split together.
+
+        Args:
+            file: The file that they are of, ``train`` or ``test``.
+            dialogues: Of ``artifacts.DIALOGUE_SCHEMA``.
+
+        Yields:
+            A reading and a split, with a table of ``artifacts.EXAMPLE_SCHEMA`` that may be empty.
+        """
+        read = list(with_roles(dialogues, self._params.protocol))
+        for name, tokenizer in self._tokenizers.items():
+            requests: dict[str, list[Request]] = defaultdict(list)
+            for dialogue in read:
+                for request in READINGS[name].requests(dialogue, self._form):
+                    for split in self._splits(file, request.conversation_id):
+                        requests[split].append(request)
+            for split in splits.SPLITS:
+                table = example_table(requests[split], self._index, tokenizer, self._paper_split)
+                if name == "whole" and table.num_rows:
+                    self._filled.add(split)
+                yield (name, split), table
+
+    def check(self) -> None:
+        """See that there is something to train on, to select by, and to test with.
+
+        Raises:
+            UserError: A split has had no example of the reading that models train on.
+        """
+        for split in splits.SPLITS:
+            if split not in self._filled:
+                raise UserError(
+                    f"the {split} split has no example: no dialogue in it has text of the seeker "
+                    "and a recommended movie; use more dialogues or another "
+                    "dialogues.validation_fraction"
+                )
+
+    def _splits(self, file: str, conversation: int) -> tuple[str, ...]:
+        """Where a dialogue goes; nowhere, if it is of the test file and the split the paper's."""
+        paper = self._params.split == "paper"
+        if file == splits.TEST:
+            split = None if paper else splits.TEST
+        else:
+            split = (self._paper_split if paper else self._official_split)[conversation]
+        return () if split is None else _OUTPUT[self._params.protocol][split]
 
 
 def tokenize_corpus(
@@ -22,11 +119,8 @@ def tokenize_corpus(
     encoder: Path,
     params: Dialogues,
     readings: Collection[str] = tuple(READINGS),
-) -> tuple[dict[tuple[str, str], pa.Table], dict[str, Any]]:
-    """Make every example.
-
-    Under the notebook's protocol the validation split *is* the test split and all of the training
-    file is trained on, so that the epoch is selected on the test score, as the notebook does.
+) -> dict[tuple[str, str], pa.Table]:
+    """Make every example, in memory; see :class:`CorpusTokenizer`.
 
     Args:
         raw: The ``train`` and the ``test`` file's dialogues, of ``artifacts.DIALOGUE_SCHEMA``.
@@ -36,87 +130,16 @@ def tokenize_corpus(
         readings: Which of :data:`READINGS` to make, ``whole`` among them.
 
     Returns:
-        A table of ``artifacts.EXAMPLE_SCHEMA`` by (reading, split), and the corpus's figures.
+        A table of ``artifacts.EXAMPLE_SCHEMA`` by (reading, split).
 
     Raises:
         UserError: A split has no example of the reading that models train on.
     """
-    redial_ids = movies["redial_id"].to_pylist()
-    index = dict(zip(redial_ids, movies["index"].to_pylist(), strict=True))
-    named = zip(redial_ids, movies["title"].to_pylist(), strict=True)
-    titles = {movie: title for movie, title in named if title}
-    form = text_form(params.text_form, titles)
-    dialogues = {part: list(with_roles(table, params.protocol)) for part, table in raw.items()}
-    conversations = [dialogue.conversation_id for dialogue in dialogues[splits.TRAIN]]
-    official, paper = splits.assign_training_file(
-        conversations, params.test_fraction, params.validation_fraction, params.split_seed
-    )
-    paper_split = dict(zip(conversations, paper, strict=True))
-    official_split = dict(zip(conversations, official, strict=True))
-
-    tables: dict[tuple[str, str], pa.Table] = {}
-    for name in readings:
-        reading = READINGS[name]
-        requests = {
-            part: [
-                request
-                for dialogue in dialogues[part]
-                for request in reading.requests(dialogue, form)
-            ]
-            for part in raw
-        }
-        tokenizer = load_tokenizer(encoder, params.max_tokens, reading.keeps)
-        for split, chosen in _split(requests, official_split, paper_split, params).items():
-            tables[name, split] = example_table(chosen, index, tokenizer, paper_split)
-    for split in splits.SPLITS:
-        if not tables["whole", split].num_rows:
-            raise UserError(
-                f"the {split} split has no example: no dialogue in it has text of the seeker and "
-                "a recommended movie; use more dialogues or another dialogues.validation_fraction"
-            )
-    return tables, _figures(raw, tables, movies.num_rows)
-
-
-def _split(
-    requests: Mapping[str, list[Request]],
-    official: Mapping[int, str],
-    paper: Mapping[int, str],
-    params: Dialogues,
-) -> dict[str, list[Request]]:
-    assigned = paper if params.split == "paper" else official
-
-    def of_training_file(*names: str) -> list[Request]:
-        return [r for r in requests[splits.TRAIN] if assigned[r.conversation_id] in names]
-
-    test = of_training_file(splits.TEST) if params.split == "paper" else requests[splits.TEST]
-    if params.protocol == "notebook":
-        train = of_training_file(splits.TRAIN, splits.VALIDATION)
-        return {splits.TRAIN: train, splits.VALIDATION: test, splits.TEST: test}
-    return {
-        splits.TRAIN: of_training_file(splits.TRAIN),
-        splits.VALIDATION: of_training_file(splits.VALIDATION),
-        splits.TEST: test,
-    }
-
-
-def _figures(
-    raw: Mapping[str, pa.Table],
-    tables: Mapping[tuple[str, str], pa.Table],
-    movies: int,
-) -> dict[str, Any]:
-    readings: dict[str, dict[str, Any]] = {}
-    for (reading, split), table in tables.items():
-        readings.setdefault(reading, {})[split] = figures(table, movies)
-    return {
-        "movies": movies,
-        "dialogues": {part: table.num_rows for part, table in raw.items()},
-        "first_speaker_is_initiator": {part: _initiator_first(t) for part, t in raw.items()},
-        "examples": readings,
-    }
-
-
-def _initiator_first(table: pa.Table) -> int:
-    return sum(
-        bool(row["messages"]) and row["messages"][0]["sender_id"] == row["initiator_id"]
-        for row in table.select(["initiator_id", "messages"]).to_pylist()
-    )
+    conversations = raw[splits.TRAIN]["conversation_id"].to_pylist()
+    tokenizer = CorpusTokenizer(conversations, movies, encoder, params, readings)
+    parts: dict[tuple[str, str], list[pa.Table]] = defaultdict(list)
+    for file, dialogues in raw.items():
+        for made, table in tokenizer.examples(file, dialogues):
+            parts[made].append(table)
+    tokenizer.check()
+    return {made: pa.concat_tables(tables) for made, tables in parts.items()}

@@ -83,7 +83,7 @@ class Corpus:
         kind = (setup.protocol, setup.text_form)
         if kind not in self._examples:
             dialogues = setup.dialogues(self.request_tokens)
-            tables, _ = tokenize_corpus(self._redial, movies, self._encoder, dialogues, ["whole"])
+            tables = tokenize_corpus(self._redial, movies, self._encoder, dialogues, ["whole"])
             self._examples[kind] = tables
         made = {split: self._examples[kind]["whole", split] for split in splits.SPLITS}
         # under the notebook's protocol the validation split is the test split already

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from local_server import QUICK, Server, answer, answer_json, content, drop, free_port
+from redial_tables import whole
 
 from stages.recommender.artifacts import DIALOGUE_SCHEMA
 from stages.recommender.corpora import redial
@@ -113,7 +114,7 @@ def mirror(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
 
 
 def read(cache: Path) -> dict[str, pa.Table]:
-    return redial.read_hub(HUB, cache=cache, patience=QUICK)
+    return whole(redial.read_hub(HUB, cache=cache, patience=QUICK))
 
 
 def sentence(cache: Path) -> str:
@@ -234,7 +235,8 @@ def test_no_network_says_what_works_without(
 
 def test_a_repository_that_cannot_be_one_is_said(mirror: Server, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="shows no dataset a/b/c"):
-        redial.read_hub(Hub(repository="a/b/c", revision=REVISION), cache=tmp_path, patience=QUICK)
+        hub = Hub(repository="a/b/c", revision=REVISION)
+        whole(redial.read_hub(hub, cache=tmp_path, patience=QUICK))
 
 
 def test_the_token_goes_along(

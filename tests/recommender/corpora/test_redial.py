@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from redial_tables import whole
 
 from stages.recommender.artifacts import DIALOGUE_SCHEMA, read_table, write_table
 from stages.recommender.corpora import redial
@@ -51,7 +52,7 @@ def line(**changes: Any) -> bytes:
 
 
 def read(folder: Path, train: bytes) -> list[dict[str, Any]]:
-    table = redial.read_archive(pack(folder / "a.zip", train))["train"]
+    table = whole(redial.read_archive(pack(folder / "a.zip", train)))["train"]
     assert table.schema.equals(DIALOGUE_SCHEMA)
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows
@@ -62,7 +63,7 @@ def test_a_dialogue_becomes_a_row(tmp_path: Path) -> None:
 
 
 def test_the_table_can_be_written(tmp_path: Path) -> None:
-    table = redial.read_archive(pack(tmp_path / "a.zip", line(), line()))["test"]
+    table = whole(redial.read_archive(pack(tmp_path / "a.zip", line(), line())))["test"]
     write_table(tmp_path / "a.parquet", table, DIALOGUE_SCHEMA)
     assert read_table(tmp_path / "a.parquet", DIALOGUE_SCHEMA, "x").to_pylist() == [ROW]
 
@@ -145,7 +146,7 @@ def test_any_line_gives_rows_or_a_sentence(
 ) -> None:
     path = tmp_path_factory.mktemp("any") / "a.zip"
     try:
-        redial.read_archive(pack(path, line(**changes)[:cut]))
+        whole(redial.read_archive(pack(path, line(**changes)[:cut])))
     except UserError as error:
         assert str(path) in str(error)
 
@@ -189,7 +190,7 @@ def kept(dialogue: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_real_corpus_is_read_whole(corpora: Path) -> None:
     path = corpora / "redial_dataset.zip"
-    tables = redial.read_archive(path)
+    tables = whole(redial.read_archive(path))
     assert {split: table.num_rows for split, table in tables.items()} == {
         "train": 10_006,
         "test": 1_342,
@@ -205,7 +206,7 @@ def test_the_hash_of_the_same_input_is_the_same(tmp_path: Path) -> None:
     content = b"".join(line(conversationId=number) for number in range(50))
     digests = set()
     for name in ("a.parquet", "b.parquet"):
-        table = redial.read_archive(pack(tmp_path / "a.zip", content))["train"]
+        table = whole(redial.read_archive(pack(tmp_path / "a.zip", content)))["train"]
         write_table(tmp_path / name, table, DIALOGUE_SCHEMA)
         digests.add(hashlib.sha256((tmp_path / name).read_bytes()).hexdigest())
     assert len(digests) == 1

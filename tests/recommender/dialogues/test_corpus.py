@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from stages.recommender.artifacts import DIALOGUE_SCHEMA, MOVIE_SCHEMA
-from stages.recommender.dialogues.corpus import tokenize_corpus
+from stages.recommender.dialogues.corpus import CorpusTokenizer, tokenize_corpus
 from stages.recommender.errors import UserError
 from stages.recommender.params import Dialogues
 
@@ -66,7 +66,7 @@ CATALOGUE = {10: "Jaws", 20: None, 30: "Alien"}
 
 
 def test_examples(small: dict[str, pa.Table], tiny_encoder: Path) -> None:
-    tables, figures = tokenize_corpus(small, movies(CATALOGUE), tiny_encoder, PARAMS)
+    tables = tokenize_corpus(small, movies(CATALOGUE), tiny_encoder, PARAMS)
     [example] = tables["whole", "test"].to_pylist()
     assert example["text"] == "scary @"
     assert (example["mentions"], example["labels"]) == ([1], [0, 2])
@@ -76,23 +76,18 @@ def test_examples(small: dict[str, pa.Table], tiny_encoder: Path) -> None:
     assert tables["before", "train"].to_pylist()[0]["text"] == "i like @"
     assert tables["whole", "train"].num_rows == 18
     assert tables["whole", "validation"].num_rows == 2
-    assert figures["movies"] == 3
-    assert figures["dialogues"] == {"train": 20, "test": 1}
-    assert figures["first_speaker_is_initiator"] == {"train": 0, "test": 1}
-    assert figures["examples"]["whole"]["test"]["mean_labels"] == 2.0
-    assert figures["examples"]["whole"]["test"]["negatives_per_positive"] == 1.5
 
 
 def test_titles_in_the_text(small: dict[str, pa.Table], tiny_encoder: Path) -> None:
     params = PARAMS.model_copy(update={"text_form": "titles"})
-    tables, _ = tokenize_corpus(small, movies(CATALOGUE), tiny_encoder, params)
+    tables = tokenize_corpus(small, movies(CATALOGUE), tiny_encoder, params)
     assert tables["whole", "train"].to_pylist()[0]["text"] == "i like Jaws [SEP] great"
     assert tables["whole", "test"].to_pylist()[0]["text"] == "scary @"
 
 
 def test_notebook_selects_on_the_test_split(small: dict[str, pa.Table], tiny_encoder: Path) -> None:
     params = PARAMS.model_copy(update={"protocol": "notebook"})
-    tables, _ = tokenize_corpus(small, movies(CATALOGUE), tiny_encoder, params)
+    tables = tokenize_corpus(small, movies(CATALOGUE), tiny_encoder, params)
     assert tables["whole", "validation"].equals(tables["whole", "test"])
     assert tables["whole", "train"]["conversation_id"].to_pylist() == list(range(20))
     first = tables["whole", "train"].to_pylist()[0]
@@ -101,7 +96,7 @@ def test_notebook_selects_on_the_test_split(small: dict[str, pa.Table], tiny_enc
 
 def test_paper_split(small: dict[str, pa.Table], tiny_encoder: Path) -> None:
     params = PARAMS.model_copy(update={"split": "paper"})
-    tables, _ = tokenize_corpus(small, movies(CATALOGUE), tiny_encoder, params)
+    tables = tokenize_corpus(small, movies(CATALOGUE), tiny_encoder, params)
     sizes = [tables["whole", split].num_rows for split in ("train", "validation", "test")]
     assert sizes == [14, 2, 4]
     for split in ("train", "validation", "test"):
@@ -112,3 +107,21 @@ def test_split_without_examples(tiny_encoder: Path) -> None:
     silent = table([dialogue(1, [(1, "hi")])])
     with pytest.raises(UserError, match="the train split has no example"):
         tokenize_corpus({"train": silent, "test": silent}, movies(CATALOGUE), tiny_encoder, PARAMS)
+
+
+@pytest.mark.parametrize("protocol", ["corrected", "notebook"])
+@pytest.mark.parametrize("split", ["official", "paper"])
+def test_dialogues_part_by_part_are_the_same_examples(
+    protocol: Any, split: Any, small: dict[str, pa.Table], tiny_encoder: Path
+) -> None:
+    params = PARAMS.model_copy(update={"protocol": protocol, "split": split})
+    at_once = tokenize_corpus(small, movies(CATALOGUE), tiny_encoder, params)
+    ids = small["train"]["conversation_id"].to_pylist()
+    tokenizer = CorpusTokenizer(ids, movies(CATALOGUE), tiny_encoder, params)
+    parts: dict[tuple[str, str], list[pa.Table]] = {made: [] for made in at_once}
+    for file, dialogues in small.items():
+        for start in range(0, dialogues.num_rows, 7):
+            for made, examples in tokenizer.examples(file, dialogues.slice(start, 7)):
+                parts[made].append(examples)
+    tokenizer.check()
+    assert {made: pa.concat_tables(tables) for made, tables in parts.items()} == at_once

@@ -2,6 +2,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from redial_tables import whole
 
 from stages.recommender.corpora.movielens import read_archive as read_movielens
 from stages.recommender.corpora.redial import read_archive as read_redial
@@ -18,4 +19,4 @@ def corpus(tiny_encoder: Path) -> Corpus:
         redial, movielens = Path(folder) / "redial.zip", Path(folder) / "movielens.zip"
         write_redial_zip(SAMPLE, redial)
         write_movielens_zip(SAMPLE, movielens)
-        return Corpus(read_redial(redial), read_movielens(movielens), tiny_encoder)
+        return Corpus(whole(read_redial(redial)), read_movielens(movielens), tiny_encoder)

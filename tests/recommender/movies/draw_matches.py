@@ -43,7 +43,9 @@ COLUMNS = (
 
 def join_corpora(folder: Path) -> list[dict[str, Any]]:
     """The rows of the movie map of the corpora in a folder, with ReDial's name as given."""
-    catalogue = build_catalogue(redial.read_archive(folder / "redial_dataset.zip").values())
+    catalogue = build_catalogue(
+        part for _, part in redial.read_archive(folder / "redial_dataset.zip")
+    )
     tables = movielens.read_archive(folder / "ml-latest.zip")
     movie_map = build_movie_map(catalogue, tables["movies"], tables["tags"], PARAMS)
     named = movie_map.append_column("redial_name", pa.array(catalogue.names, pa.string()))
