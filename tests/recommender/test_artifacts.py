@@ -17,8 +17,10 @@ from stages.recommender.artifacts import (
     MOVIELENS_TAG_SCHEMA,
     atomic_file,
     atomic_folder,
+    read_batches,
     read_json,
     read_table,
+    table_writer,
     write_json,
     write_table,
     write_text,
@@ -203,9 +205,41 @@ def test_a_table_that_does_not_fit_is_not_written(table: pa.Table, tmp_path: Pat
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_table_is_written_and_read_part_by_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artifacts, "ROWS", 3)
+    path = tmp_path / "tags.parquet"
+    rows = [{"movie_id": number, "tag": str(number)} for number in range(7)]
+    with table_writer(path, MOVIELENS_TAG_SCHEMA) as write:
+        for part in (rows[:2], [], rows[2:]):
+            write(pa.Table.from_pylist(part, MOVIELENS_TAG_SCHEMA))
+        assert not path.exists()
+    assert pq.ParquetFile(path).num_row_groups == 3
+    found = read_table(path, MOVIELENS_TAG_SCHEMA, "download_movielens")
+    assert found.schema.equals(MOVIELENS_TAG_SCHEMA, check_metadata=True)
+    assert found.to_pylist() == rows
+    parts = list(read_batches(path, MOVIELENS_TAG_SCHEMA, "download_movielens"))
+    assert max(part.num_rows for part in parts) == 3
+    assert [row for part in parts for row in part.to_pylist()] == rows
+    [*ids] = read_batches(path, MOVIELENS_TAG_SCHEMA, "download_movielens", ["movie_id"])
+    assert pa.concat_tables(ids).to_pydict() == {"movie_id": list(range(7))}
+
+
+def test_of_a_table_that_ends_within_a_part_nothing_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "tags.parquet"
+    with pytest.raises((ValueError, KeyError)), table_writer(path, MOVIELENS_TAG_SCHEMA) as write:
+        write(TAGS)
+        write(pa.table({"movie_id": [1]}))
+    assert list(tmp_path.iterdir()) == []
+
+
 def told_about(path: Path) -> str:
     with pytest.raises(UserError) as raised:
         read_table(path, MOVIELENS_TAG_SCHEMA, "download_movielens")
+    with pytest.raises(UserError) as raised_by_parts:
+        list(read_batches(path, MOVIELENS_TAG_SCHEMA, "download_movielens"))
+    assert str(raised_by_parts.value).partition(" (")[0] == str(raised.value).partition(" (")[0]
     return str(raised.value)
 
 
