@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 import small_project
+from redial_tables import whole
 
 from stages import climb_ladder
 from stages.recommender import artifacts
@@ -28,7 +29,7 @@ def project(tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     small_project.write_encoder(tiny_encoder, artifacts.ENCODER)
     write_redial_zip(SAMPLE, tmp_path / "redial.zip")
     write_movielens_zip(SAMPLE, tmp_path / "movielens.zip")
-    for part, table in read_redial(tmp_path / "redial.zip").items():
+    for part, table in whole(read_redial(tmp_path / "redial.zip")).items():
         artifacts.write_table(artifacts.REDIAL / f"{part}.parquet", table, table.schema)
     for name, table in read_movielens(tmp_path / "movielens.zip").items():
         artifacts.write_table(artifacts.MOVIELENS / f"{name}.parquet", table, table.schema)

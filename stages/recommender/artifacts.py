@@ -327,12 +327,25 @@ def table_writer(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table],
     Raises:
         ValueError: A column does not fit the schema, or has nulls where it must not.
         KeyError: A column is missing.
+        OSError: The system refuses to write; it names ``path``.
     """
-    with (
-        atomic_file(path) as partial,
-        pq.ParquetWriter(partial, schema, compression="zstd") as file,
-    ):
-        yield lambda part: file.write_table(part.select(schema.names).cast(schema))
+    # a ParquetWriter leaves a file that it opened itself open when it cannot write its end
+    with atomic_file(path) as partial, pa.OSFile(str(partial), "wb") as disk:
+        file = pq.ParquetWriter(disk, schema, compression="zstd")
+
+        def write(part: pa.Table) -> None:
+            fitted = part.select(schema.names).cast(schema)
+            if fitted.num_rows:
+                with _named(path, partial):  # several files may be open
+                    file.write_table(fitted)
+
+        try:
+            yield write
+        except BaseException:
+            with suppress(OSError):  # what went wrong first is told
+                file.close()
+            raise
+        file.close()
 
 
 def read_table(path: Path, schema: pa.Schema, made_by: str) -> pa.Table:

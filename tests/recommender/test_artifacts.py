@@ -215,7 +215,7 @@ def test_a_table_is_written_and_read_part_by_part(
         for part in (rows[:2], [], rows[2:]):
             write(pa.Table.from_pylist(part, MOVIELENS_TAG_SCHEMA))
         assert not path.exists()
-    assert pq.ParquetFile(path).num_row_groups == 3
+    assert pq.ParquetFile(path).num_row_groups == 2
     found = read_table(path, MOVIELENS_TAG_SCHEMA, "download_movielens")
     assert found.schema.equals(MOVIELENS_TAG_SCHEMA, check_metadata=True)
     assert found.to_pylist() == rows

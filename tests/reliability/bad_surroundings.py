@@ -308,12 +308,12 @@ def read_only_for_a_workspace(project: Project) -> None:
 
 WRITERS: list[tuple[str, str, Spoil, tuple[str, ...]]] = [
     ("a download", "download_redial", full_for_a_download, STOPPED),
-    ("dialogues", "download_redial", full("data"), ()),
+    ("dialogues", "download_redial", full("data", 2 * PAGE), ()),
     ("MovieLens", "download_movielens", full("data"), ()),
     ("the encoder", "download_encoder", full("data", 4 * PAGE), ()),
     ("the map", "build_movie_map", full("data", 0), ()),
     ("the map's figures", "build_movie_map", full("metrics", 0), ()),
-    ("examples", "tokenize_dialogues", full("data"), ()),
+    ("examples", "tokenize_dialogues", full("data", 9 * PAGE), ()),
     ("tag examples", "tokenize_tags", full("data"), ()),
     ("a checkpoint", "train", full(".cache", 4 * PAGE), TRAINING_KEEPS),
     ("a model", "train", full("models", 4 * PAGE), TRAINING_KEEPS),

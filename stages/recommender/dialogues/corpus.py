@@ -39,7 +39,7 @@ class CorpusTokenizer:
         movies: The catalogue, of ``artifacts.MOVIE_SCHEMA``.
         encoder: Folder with the encoder's files.
         params: How dialogues become examples.
-        readings: Which of :data:`READINGS` to make, ``whole`` among them.
+        readings: Which of :data:`READINGS` to make; ``whole`` among them for :meth:`check`.
     """
 
     def __init__(
