@@ -7,13 +7,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
-ENDING = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-]
-"""The signals that ask a process to end.
-
-SIGINT is Ctrl-C's; a script's background jobs start with it ignored, and so would their children.
-"""
+from stages import ENDING, INTERRUPTED
 
 
 class UserError(Exception):
@@ -44,7 +38,7 @@ def run_stage(main: Callable[[], None]) -> None:
             "dialogues or smaller batches, then run again"
         )
     except KeyboardInterrupt:
-        sys.exit("interrupted; run the same command again to go on where this stopped")
+        sys.exit(INTERRUPTED)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

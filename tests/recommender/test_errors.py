@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import pytest
 
+from stages import ENDING, INTERRUPTED
 from stages.recommender.errors import UserError, run_stage
 
 ROOT = Path(__file__).parents[2]
@@ -35,10 +36,7 @@ def raising(error: BaseException) -> Callable[[], NoReturn]:
         ),
         (OSError("the disk"), "error: the disk; free space or rights, then run again"),
         (UserError("no a\nb.zip; mend b"), "error: no a\\nb.zip; mend b"),
-        (
-            KeyboardInterrupt(),
-            "interrupted; run the same command again to go on where this stopped",
-        ),
+        (KeyboardInterrupt(), INTERRUPTED),
     ],
 )
 def test_what_a_user_can_mend_is_one_sentence(error: BaseException, told: str) -> None:
@@ -74,7 +72,7 @@ run_stage(main)
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", ENDING)
 def test_a_signal_ends_a_stage_in_order(number: signal.Signals, tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", STAGE],
@@ -89,5 +87,5 @@ def test_a_signal_ends_a_stage_in_order(number: signal.Signals, tmp_path: Path) 
     process.send_signal(number)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert told == "interrupted; run the same command again to go on where this stopped\n"
+    assert told == f"{INTERRUPTED}\n"
     assert list(tmp_path.iterdir()) == []

@@ -38,6 +38,8 @@ from ruamel.yaml.error import YAMLError  # noqa: E402
 from sections import Section, machine, write_section  # noqa: E402
 from tiny_encoder import write_tiny_encoder  # noqa: E402
 
+from stages import INTERRUPTED  # noqa: E402
+
 PREPARATION = "preparation"
 TRAININGS = tuple(f"train@{model}" for model in pipeline.MODELS)
 PHASES = (
@@ -50,7 +52,6 @@ PHASES = (
 """Where the kills fall, one after the other; within a phase the moment is drawn at random."""
 SIGNALLED = (PREPARATION, "build_movie_map", *TRAININGS, "compare")
 """Where the two other signals fall."""
-SENTENCE = "interrupted; run the same command again to go on where this stopped"
 
 _STAGE = re.compile(r"Running stage '(.+)':")
 _LOCK = re.compile(r"(Generating|Updating) lock file")
@@ -281,7 +282,7 @@ class Trial:
         code = run.finish(60)
         if was_over:
             return
-        if (code != 1 or not run.output.rstrip().endswith(SENTENCE)) and code != 0:
+        if (code != 1 or not run.output.rstrip().endswith(INTERRUPTED)) and code != 0:
             yield f"ended with {code} and: {run.output[-300:]}"
         if "Traceback" in run.output:
             yield f"showed a traceback: {run.output[-1500:]}"
@@ -413,7 +414,7 @@ def section(entries: Sequence[dict[str, Any]]) -> Section:
             "results were written trained again; no half-written file was left; all results, "
             "weights, the report and the lock itself were the bytes of a run that nobody "
             "disturbed; and after SIGTERM and SIGINT (Ctrl-C) nothing half-written was left even "
-            f'before that, and the last line was "{SENTENCE}". Of the kills, {mid_epoch} fell '
+            f'before that, and the last line was "{INTERRUPTED}". Of the kills, {mid_epoch} fell '
             "between the first and the last step of a training."
         ),
         command="make kill",

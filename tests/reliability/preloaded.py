@@ -42,11 +42,12 @@ IMPORTED = [
 
 SHIM = """\
 #!{python} -IS
-import array, json, os, signal, socket, sys
+import _signal
 
 # told to the whole group, a signal reaches the real process by itself
-for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-    signal.signal(number, signal.SIG_IGN)
+for number in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP):
+    _signal.signal(number, _signal.SIG_IGN)
+import array, json, os, socket, sys
 link = socket.socket(socket.AF_UNIX)
 link.connect({address!r})
 request = dict(
@@ -145,7 +146,7 @@ def _become(request: dict[str, Any], files: list[int]) -> None:
     assert option == "-m"
     sys.executable = request["python"]
     sys.path.insert(0, request["cwd"])
-    sys.argv = [module, *arguments]
+    sys.argv = ["-m", *arguments]  # as Python has it until it has found the module
     code = 0
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -2,8 +2,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from kill_anywhere import PHASES, SENTENCE, Kill, Trial, planned, section
+from kill_anywhere import PHASES, Kill, Trial, planned, section
 from preloaded import preloaded_python
+
+from stages import INTERRUPTED
 
 
 @pytest.fixture(scope="module")
@@ -59,4 +61,4 @@ def test_the_figures_are_counted() -> None:
     assert rows["SIGINT in all"] == ["1", "0", "0", "1"]
     assert "4 of 5 times all of this held" in found.says
     assert "Of the kills, 1 fell between" in found.says
-    assert SENTENCE in found.says
+    assert INTERRUPTED in found.says
