@@ -9,10 +9,11 @@ from stages.recommender.tags import tag_examples
 def main() -> None:
     """Run the stage."""
     params = load_params().tags
-    tags = artifacts.read_table(
-        artifacts.MOVIELENS / "tags.parquet",
+    tags = artifacts.read_batches(
+        artifacts.MOVIELENS_TAGS,
         artifacts.MOVIELENS_TAG_SCHEMA,
         "download_movielens",
+        rows=artifacts.TAG_ROWS,
     )
     movies = artifacts.read_table(artifacts.MOVIES, artifacts.MOVIE_SCHEMA, "build_movie_map")
     tables = tag_examples(tags, movies, artifacts.ENCODER, params)

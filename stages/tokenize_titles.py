@@ -14,8 +14,11 @@ def main() -> None:
     """Run the stage."""
     params = load_params()
     movies = artifacts.read_table(artifacts.MOVIES, artifacts.MOVIE_SCHEMA, "build_movie_map")
-    tags = artifacts.read_table(
-        artifacts.MOVIELENS_TAGS, artifacts.MOVIELENS_TAG_SCHEMA, "download_movielens"
+    tags = artifacts.read_batches(
+        artifacts.MOVIELENS_TAGS,
+        artifacts.MOVIELENS_TAG_SCHEMA,
+        "download_movielens",
+        rows=artifacts.TAG_ROWS,
     )
     titles, training = params.titles, conversations(splits.TRAIN)
     tokenizers = [

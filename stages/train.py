@@ -92,8 +92,11 @@ def _gate_inputs() -> Inputs:
 def _catalogue() -> tuple[pa.Table, pa.Table]:
     """The movies, and what they are known for."""
     movies = artifacts.read_table(artifacts.MOVIES, artifacts.MOVIE_SCHEMA, "build_movie_map")
-    given = artifacts.read_table(
-        artifacts.MOVIELENS_TAGS, artifacts.MOVIELENS_TAG_SCHEMA, "download_movielens"
+    given = artifacts.read_batches(
+        artifacts.MOVIELENS_TAGS,
+        artifacts.MOVIELENS_TAG_SCHEMA,
+        "download_movielens",
+        rows=artifacts.TAG_ROWS,
     )
     return movies, known_for(given, movies)
 

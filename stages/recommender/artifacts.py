@@ -48,6 +48,9 @@ DVC names the repository in ``DVC_ROOT``, so that experiments in folders of thei
 ROWS = 1_024
 """Of a table that is read and written part by part."""
 
+TAG_ROWS = 65_536
+"""The same where a row is but a tag."""
+
 _SCHEMA_KEY = b"recommender.schema"
 _OS_ERROR_IN_TEXT = re.compile(r"(?:\[Errno |\(os error )(\d+)")
 """How Python and safetensors write the number of what the system refused."""
@@ -367,23 +370,34 @@ def read_table(path: Path, schema: pa.Schema, made_by: str) -> pa.Table:
 
 
 def read_batches(
-    path: Path, schema: pa.Schema, made_by: str, columns: list[str] | None = None
+    path: Path,
+    schema: pa.Schema,
+    made_by: str,
+    columns: list[str] | None = None,
+    rows: int | None = None,
 ) -> Iterator[pa.Table]:
-    """The same, :data:`ROWS` rows at a time, so that the table is never held whole.
+    """The same, some rows at a time, so that the table is never held whole.
+
+    The schema is looked at before the first of them is asked for.
 
     Args:
         path: The file.
         schema: The schema it must have.
         made_by: The stage that writes it, to name it where the file is not as it should be.
         columns: Which to read; ``None``: all.
+        rows: At a time; ``None``: :data:`ROWS`.
 
     Raises:
         UserError: The file is missing, damaged, or of another schema.
     """
     _check_schema(path, schema, made_by)
+    return _batches(path, made_by, columns, rows or ROWS)
+
+
+def _batches(path: Path, made_by: str, columns: list[str] | None, rows: int) -> Iterator[pa.Table]:
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(ROWS, columns=columns):
+            for batch in file.iter_batches(rows, columns=columns):
                 yield pa.Table.from_batches([batch])
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, error, made_by) from None

@@ -1,6 +1,6 @@
 """What a movie is, in words that a sentence encoder reads."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,11 +28,13 @@ def movie_text(title: str, year: int | None, genres: Sequence[str], tags: Sequen
     return ". ".join([name, *filter(None, [", ".join(genres), ", ".join(tags)])])
 
 
-def movie_texts(tags: pa.Table, movies: pa.Table, encoder: Path, params: Titles) -> pa.Table:
+def movie_texts(
+    tags: Iterable[pa.Table], movies: pa.Table, encoder: Path, params: Titles
+) -> pa.Table:
     """The text of each movie of a catalogue, with the tags that most users gave.
 
     Args:
-        tags: Of ``artifacts.MOVIELENS_TAG_SCHEMA``.
+        tags: Of ``artifacts.MOVIELENS_TAG_SCHEMA``, part by part.
         movies: The catalogue, of ``artifacts.MOVIE_SCHEMA``.
         encoder: Folder with the encoder's tokenizer.
         params: How many tags and tokens.

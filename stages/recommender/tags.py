@@ -1,11 +1,14 @@
 """MovieLens tags turned into examples: from a tag, predict its movie."""
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import ArrayLike
 
 from stages.recommender.artifacts import TAG_EXAMPLE_SCHEMA
 from stages.recommender.errors import UserError
@@ -16,7 +19,7 @@ TRAIN, HELD_OUT = "train", "held_out"
 
 
 def tag_examples(
-    tags: pa.Table, movies: pa.Table, encoder: Path, params: Tags
+    tags: Iterable[pa.Table], movies: pa.Table, encoder: Path, params: Tags
 ) -> dict[str, pa.Table]:
     """Select, shuffle and split the tags of the catalogue's movies, and tokenize them.
 
@@ -24,7 +27,7 @@ def tag_examples(
     catalogue movies are the same MovieLens movie, each gets its tags.
 
     Args:
-        tags: Of ``artifacts.MOVIELENS_TAG_SCHEMA``.
+        tags: Of ``artifacts.MOVIELENS_TAG_SCHEMA``, part by part.
         movies: The catalogue, of ``artifacts.MOVIE_SCHEMA``.
         encoder: Folder with the encoder's files.
         params: Which tags count, and how they are split.
@@ -59,19 +62,25 @@ def tag_examples(
     }
 
 
-def _select(tags: pa.Table, movies: pa.Table, params: Tags) -> pd.DataFrame:
+def _select(tags: Iterable[pa.Table], movies: pa.Table, params: Tags) -> pd.DataFrame:
     # filtered in Arrow first: of two million tags, most belong to movies outside the catalogue
     wanted = pc.unique(movies["movielens_id"].drop_null())
-    known = tags.filter(pc.is_in(tags["movie_id"], value_set=wanted))
-    trimmed = pc.utf8_trim_whitespace(known["tag"])
-    long_enough = pc.greater_equal(pc.utf8_length(trimmed), params.min_characters)
-    frame = pd.DataFrame(
-        {
-            "movielens_id": known["movie_id"].filter(long_enough).to_numpy(),
-            "tag": trimmed.filter(long_enough).to_pandas(),
-        }
-    )
-    frame = frame[frame.groupby("movielens_id").cumcount() < params.max_per_movie]
+    taken: Counter[int] = Counter()
+    parts = [_frame([], [])]
+    for part in tags:
+        known = part.filter(pc.is_in(part["movie_id"], value_set=wanted))
+        trimmed = pc.utf8_trim_whitespace(known["tag"])
+        long_enough = pc.greater_equal(pc.utf8_length(trimmed), params.min_characters)
+        frame = _frame(
+            known["movie_id"].filter(long_enough).to_numpy(),
+            trimmed.filter(long_enough).to_pylist(),
+        )
+        before = frame["movielens_id"].map(taken)
+        place = frame.groupby("movielens_id").cumcount()
+        frame = frame[before + place < params.max_per_movie]
+        taken.update(frame["movielens_id"].tolist())
+        parts.append(frame)
+    frame = pd.concat(parts, ignore_index=True)
     joined = movies.filter(pc.is_valid(movies["movielens_id"]))
     catalogue = pd.DataFrame(
         {
@@ -81,3 +90,8 @@ def _select(tags: pa.Table, movies: pa.Table, params: Tags) -> pd.DataFrame:
     )
     pairs = frame.assign(position=np.arange(len(frame))).merge(catalogue, on="movielens_id")
     return pairs.sort_values(["movie", "position"], ignore_index=True)[["movie", "tag"]]
+
+
+def _frame(movielens_ids: ArrayLike, tags: list[str]) -> pd.DataFrame:
+    ids = np.asarray(movielens_ids, dtype=np.int64)
+    return pd.DataFrame({"movielens_id": ids, "tag": pd.Series(tags, dtype=object)})

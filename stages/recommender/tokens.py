@@ -1,6 +1,7 @@
 """Text turned into the encoder's input ids."""
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,7 @@ from tokenizers import Tokenizer
 
 from stages.recommender.errors import UserError
 
-_CHUNK = 16_384  # texts at once: bounds the memory that the tokenizer's encodings take
+_CHUNK = 1_024  # texts at once: bounds the memory that the tokenizer's encodings take
 
 
 def load_tokenizer(encoder: Path, max_tokens: int, keeps: Literal["start", "end"]) -> Tokenizer:
@@ -48,10 +49,9 @@ def input_ids(tokenizer: Tokenizer, texts: Sequence[str]) -> pa.ListArray:
     lengths: list[int] = []
     values: list[np.ndarray] = []
     for start in range(0, len(texts), _CHUNK):
-        for encoding in tokenizer.encode_batch_fast(list(texts[start : start + _CHUNK])):
-            ids = np.asarray(encoding.ids, dtype=np.int32)
-            lengths.append(len(ids))
-            values.append(ids)
+        found = [e.ids for e in tokenizer.encode_batch_fast(list(texts[start : start + _CHUNK]))]
+        lengths += map(len, found)
+        values.append(np.fromiter(chain.from_iterable(found), np.int32))
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int32)
     flat = np.concatenate(values) if values else np.empty(0, dtype=np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))

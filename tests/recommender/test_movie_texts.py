@@ -37,7 +37,7 @@ def test_texts_have_the_tags_that_most_users_gave(tiny_encoder: Path) -> None:
         schema=artifacts.MOVIELENS_TAG_SCHEMA,
     )
     params = Titles(max_tokens=8, max_turn_tokens=8, max_movie_tokens=8, tags_per_movie=2)
-    table = movie_texts(tags, movies, tiny_encoder, params)
+    table = movie_texts([tags.slice(0, 2), tags.slice(2)], movies, tiny_encoder, params)
     assert table["text"].to_pylist() == ["Movie 0", "Movie 1. scary, funny"]
     assert table["movie"].to_pylist() == [0, 1]
     assert max(map(len, table["input_ids"].to_pylist())) == 8

@@ -65,7 +65,7 @@ def pairs(*tables: pa.Table) -> Pairs:
 
 def selected(encoder: Path, rows: Pairs, ids: Sequence[int | None], chosen: Tags) -> Pairs:
     """Both splits' tags, by movie and then in the order of the alphabet."""
-    return sorted(pairs(*tag_examples(tags(rows), movies(ids), encoder, chosen).values()))
+    return sorted(pairs(*tag_examples([tags(rows)], movies(ids), encoder, chosen).values()))
 
 
 def test_tags_go_to_the_catalogues_movies_and_to_no_others(tiny_encoder: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_movies_first_tags_are_taken_those_too_short_not_counted(tiny_encoder:
 
 def test_examples_have_the_tags_input_ids(tiny_encoder: Path) -> None:
     tables = tag_examples(
-        tags([(7, "Scary movies"), (7, "funny")]), movies([7]), tiny_encoder, params(max_tokens=4)
+        [tags([(7, "Scary movies"), (7, "funny")])], movies([7]), tiny_encoder, params(max_tokens=4)
     )
     tokenizer = load_tokenizer(tiny_encoder, 100, keeps="start")
     expected = {tag: tokenizer.encode(tag).ids for tag in ("Scary movies", "funny")}
@@ -132,7 +132,7 @@ def test_examples_have_the_tags_input_ids(tiny_encoder: Path) -> None:
     [short] = {
         len(row["input_ids"])
         for table in tag_examples(
-            tags([(7, "funny funny funny")] * 2), movies([7]), tiny_encoder, params(max_tokens=4)
+            [tags([(7, "funny funny funny")] * 2)], movies([7]), tiny_encoder, params(max_tokens=4)
         ).values()
         for row in table.to_pylist()
     }
@@ -148,7 +148,7 @@ def test_sizes_of_the_splits(
 ) -> None:
     rows = [(7, f"tag {number}") for number in range(count)]
     tables = tag_examples(
-        tags(rows), movies([7]), tiny_encoder, params(1_000, held_out_fraction=fraction)
+        [tags(rows)], movies([7]), tiny_encoder, params(1_000, held_out_fraction=fraction)
     )
     assert list(tables) == [TRAIN, HELD_OUT]
     assert tables[HELD_OUT].num_rows == held_out
@@ -187,7 +187,7 @@ def test_the_order_depends_on_the_seed_alone(tiny_encoder: Path) -> None:
     rows = [(number % 3, f"tag {number}") for number in range(60)]
 
     def examples(seed: int) -> dict[str, pa.Table]:
-        return tag_examples(tags(rows), movies([2, 0, 1]), tiny_encoder, params(seed=seed))
+        return tag_examples([tags(rows)], movies([2, 0, 1]), tiny_encoder, params(seed=seed))
 
     first, again, other = examples(42), examples(42), examples(43)
     assert first == again
@@ -197,14 +197,16 @@ def test_the_order_depends_on_the_seed_alone(tiny_encoder: Path) -> None:
     assert len({movie for movie, _ in pairs(first[TRAIN])[:15]}) == 3
 
 
-def test_chunks_of_the_archives_table_do_not_matter(tiny_encoder: Path) -> None:
+def test_the_parts_in_which_the_archives_tags_come_do_not_matter(tiny_encoder: Path) -> None:
     rows = [(number % 2, f"tag {number}") for number in range(20)]
     table = tags(rows)
-    chunked = pa.concat_tables([table.slice(0, 7), table.slice(7, 0), table.slice(7)])
-    whole, parts = (
-        tag_examples(given, movies([0, 1]), tiny_encoder, params()) for given in (table, chunked)
+    parts = [table.slice(0, 7), table.slice(7, 0), table.slice(7)]
+    chosen = params(max_per_movie=6)
+    at_once, by_parts = (
+        tag_examples(given, movies([0, 1]), tiny_encoder, chosen) for given in ([table], parts)
     )
-    assert whole == parts
+    assert at_once == by_parts
+    assert sum(examples.num_rows for examples in at_once.values()) == 12
 
 
 @pytest.mark.parametrize(
@@ -218,4 +220,4 @@ def test_too_few_tags_to_split_are_told(
         UserError,
         match=rf"only {left} tags belong to movies of the catalogue; .* lower tags\.min_characters",
     ):
-        tag_examples(tags(rows), movies(ids), tiny_encoder, params())
+        tag_examples([tags(rows)], movies(ids), tiny_encoder, params())

@@ -72,7 +72,7 @@ class Corpus:
     def _tags_of(self, setup: Setup) -> dict[str, pa.Table]:
         if setup.join not in self._tags:
             self._tags[setup.join] = tag_examples(
-                self._movielens["tags"],
+                [self._movielens["tags"]],
                 self._movies_of(setup),
                 self._encoder,
                 setup.tags(self._tag_tokens),
