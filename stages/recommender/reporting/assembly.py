@@ -86,7 +86,7 @@ def report(collected: Collected, table: pd.DataFrame, params: Params) -> Report:
     }
     return Report(
         corpus=_corpus(params),
-        run=_run(params),
+        run=how_it_ran(params),
         results=table,
         score_columns=tuple(score for score in [*SHOWN, *TURN] if score in table),
         readings={
@@ -108,6 +108,26 @@ def report(collected: Collected, table: pd.DataFrame, params: Params) -> Report:
         parameters=dict(_flat(params.model_dump(exclude={"models"}))),
         command="dvc repro",
     )
+
+
+def how_it_ran(params: Params) -> dict[str, str]:
+    """What stands at the head of the report: with what the models were trained."""
+    training = params.training
+    heads = f"heads {training.head_learning_rate:g}"
+    if training.trainable_layers == "none":
+        encoder, rates = "frozen", {"learning rate": heads}
+    else:
+        layers = training.trainable_layers
+        encoder = "fine-tuned in full" if layers == "all" else f"last {layers} layers fine-tuned"
+        rates = {"learning rates": f"encoder {training.encoder_learning_rate:g}, {heads}"}
+    return {
+        "protocol": params.dialogues.protocol,
+        "encoder": f"{params.encoder.hub.repository}, {encoder}",
+        "epochs": str(training.epochs),
+        **rates,
+        "pos_weight": str(params.loss.pos_weight),
+        "seed": str(training.seed),
+    }
 
 
 def ladder(found: Mapping[str, Any]) -> Ladder:
@@ -260,22 +280,6 @@ def _corpus(params: Params) -> str:
     split = "the paper's random" if params.dialogues.split == "paper" else "official"
     source = params.redial.hub.repository if params.redial.source == "hub" else "official archive"
     return f"ReDial ({source}), {split} test split"
-
-
-def _run(params: Params) -> dict[str, str]:
-    layers = params.training.trainable_layers
-    encoder = {"all": "fine-tuned in full", "none": "frozen"}.get(
-        str(layers), f"last {layers} layers fine-tuned"
-    )
-    return {
-        "protocol": params.dialogues.protocol,
-        "encoder": f"{params.encoder.hub.repository}, {encoder}",
-        "epochs": str(params.training.epochs),
-        "learning rates": f"encoder {params.training.encoder_learning_rate:g}, "
-        f"heads {params.training.head_learning_rate:g}",
-        "pos_weight": str(params.loss.pos_weight),
-        "seed": str(params.training.seed),
-    }
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
