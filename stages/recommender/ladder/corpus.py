@@ -11,7 +11,6 @@ from stages.recommender.dialogues.corpus import tokenize_corpus
 from stages.recommender.ladder.rungs import Setup
 from stages.recommender.movies.catalogue import build_catalogue
 from stages.recommender.movies.movie_map import build_movie_map
-from stages.recommender.tags import tag_examples
 from stages.recommender.training.encoder_limits import most_tokens
 from stages.recommender.training.run import Inputs
 
@@ -70,6 +69,9 @@ class Corpus:
         return self._movies[setup.join]
 
     def _tags_of(self, setup: Setup) -> dict[str, pa.Table]:
+        # reads with pandas, which the stage's start would wait for
+        from stages.recommender.tags import tag_examples
+
         if setup.join not in self._tags:
             self._tags[setup.join] = tag_examples(
                 [self._movielens["tags"]],

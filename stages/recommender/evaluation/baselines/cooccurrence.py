@@ -5,7 +5,8 @@ from typing import ClassVar, Self
 import numpy as np
 from scipy.sparse import csr_array, diags_array
 
-from stages.recommender.evaluation.baselines.examples import Examples, incidence
+from stages.recommender.evaluation.baselines.examples import Examples
+from stages.recommender.evaluation.baselines.incidence import incidence
 from stages.recommender.evaluation.baselines.interface import Scores, put_first
 
 

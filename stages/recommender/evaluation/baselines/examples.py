@@ -6,7 +6,6 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from stages.recommender.evaluation.movie_lists import MovieLists
 
@@ -48,10 +47,3 @@ class Examples:
     def label_counts(self, movies: int) -> NDArray[np.int64]:
         """In how many examples each movie of the catalogue is a label: (movies,)."""
         return np.bincount(self.labels.values, minlength=movies)
-
-
-def incidence(rows: MovieLists, movies: int) -> csr_array:
-    """Ones where a row names a movie, however often it does: (rows, movies) float64."""
-    once = rows.distinct()
-    ones = np.ones(len(once.values))
-    return csr_array((ones, once.values, once.offsets), shape=(len(rows), movies))

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from stages.recommender.evaluation.baselines.examples import Examples, incidence
+from stages.recommender.evaluation.baselines.examples import Examples
+from stages.recommender.evaluation.baselines.incidence import incidence
 from stages.recommender.evaluation.baselines.interface import Scores
 
 
