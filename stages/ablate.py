@@ -26,7 +26,7 @@ def main() -> None:
     inputs = Inputs(
         examples={
             (reading, split): _read(
-                artifacts.TITLES / reading / f"{split}.parquet", artifacts.EXAMPLE_SCHEMA
+                artifacts.TITLES / reading / f"{split}.parquet", artifacts.TITLE_EXAMPLE_SCHEMA
             )
             for reading in READINGS
             for split in (splits.TRAIN, splits.VALIDATION)

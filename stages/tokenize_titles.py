@@ -23,7 +23,12 @@ def main() -> None:
     titles, training = params.titles, conversations(splits.TRAIN)
     tokenizers = [
         CorpusTokenizer(
-            training, movies, artifacts.ENCODER, _with_titles(params.dialogues, most), readings
+            training,
+            movies,
+            artifacts.ENCODER,
+            _with_titles(params.dialogues, most),
+            readings,
+            titles.context_tokens,
         )
         for readings, most in (
             (("whole", "before"), titles.max_tokens),
@@ -31,7 +36,8 @@ def main() -> None:
         )
     ]
     with artifacts.atomic_folder(artifacts.TITLES) as folder:
-        with example_writer(folder, ("whole", "before", "turn")) as write:
+        schema = artifacts.TITLE_EXAMPLE_SCHEMA
+        with example_writer(folder, ("whole", "before", "turn"), schema) as write:
             for file in (splits.TRAIN, splits.TEST):
                 for dialogues in dialogues_of(file):
                     for tokenizer in tokenizers:

@@ -80,7 +80,9 @@ def _gate_inputs() -> Inputs:
     check_encoder(artifacts.ENCODER)
     examples = {
         (reading, split): _read(
-            artifacts.TITLES / reading / f"{split}.parquet", artifacts.EXAMPLE_SCHEMA, "titles"
+            artifacts.TITLES / reading / f"{split}.parquet",
+            artifacts.TITLE_EXAMPLE_SCHEMA,
+            "titles",
         )
         for reading in READINGS
         for split in splits.SPLITS

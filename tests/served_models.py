@@ -16,6 +16,7 @@ from stages.recommender import artifacts
 from stages.recommender.modeling.cooccurrence import Cooccurrence
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.gate import GatedRecommender
+from stages.recommender.modeling.mention_context import MentionContext
 from stages.recommender.modeling.model_folder import ModelConfig, save_model
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender
@@ -34,6 +35,8 @@ GATE = Gate(
     hidden_size=12,
     dropout=0.0,
     sentence_dropout=0.0,
+    context_embedding_size=4,
+    context_hidden_size=6,
     shrinkage=2.0,
     movie_text_weight=0.2,
     learning_rate=0.001,
@@ -43,7 +46,9 @@ GATE = Gate(
     movie_batch=4,
     repeats=1,
 )
-READ_TITLES = Titles(max_tokens=64, max_turn_tokens=64, max_movie_tokens=24, tags_per_movie=2)
+READ_TITLES = Titles(
+    max_tokens=64, max_turn_tokens=64, context_tokens=3, max_movie_tokens=24, tags_per_movie=2
+)
 SCORES = {"weighted-rnn": 0.1, "original-baseline": 0.05}
 """nDCG@10 of each model; they are in this order."""
 
@@ -79,7 +84,8 @@ def write_gate(root: Path, encoder_files: Path) -> Path:
         movies,
         GATE.shrinkage,
     )
-    model = GatedRecommender(torch.randn(movies, encoder.width), counts, GATE)
+    context = MentionContext(encoder.vocabulary, READ_TITLES.context_tokens, GATE)
+    model = GatedRecommender(torch.randn(movies, encoder.width), counts, context, GATE)
     model.start_from(torch.randn(20, encoder.width))
     config = ModelConfig(
         trainer="softmax",

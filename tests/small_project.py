@@ -18,6 +18,9 @@ TAGS = {"train": 20, "held_out": 5}
 COUNTS = {"train": 26, "validation": 8, "test": 7}
 """Examples of the reading ``whole``; with batches of 8, four steps an epoch."""
 
+CONTEXT_TOKENS = 2
+"""On either side of a mention."""
+
 SMALL: dict[str, Any] = {
     "model": {
         "hidden_size": 12,
@@ -30,7 +33,16 @@ SMALL: dict[str, Any] = {
         "encoder_learning_rate": 1e-3,
         "head_learning_rate": 1e-2,
     },
-    "gate": {"hidden_size": 12, "epochs": 3, "batch": 20, "movie_batch": 8, "repeats": 1},
+    "titles": {"context_tokens": CONTEXT_TOKENS},
+    "gate": {
+        "hidden_size": 12,
+        "context_embedding_size": 4,
+        "context_hidden_size": 6,
+        "epochs": 3,
+        "batch": 20,
+        "movie_batch": 8,
+        "repeats": 1,
+    },
     "evaluation": {"batch": 5},
     "compute": {"device": "cpu", "threads": 1, "precision": "float32"},
 }
@@ -152,8 +164,20 @@ def title_tables() -> dict[tuple[str, str], pa.Table]:
             )
             paper_split = made["paper_split"].take(pa.array([r // times for r in range(len(ids))]))
             made = made.set_column(0, made.schema.field(0), ids)
-            tables[reading, split] = made.set_column(2, made.schema.field(2), paper_split)
+            made = made.set_column(2, made.schema.field(2), paper_split)
+            tables[reading, split] = with_contexts(made, seed)
     return tables
+
+
+def with_contexts(made: pa.Table, seed: int) -> pa.Table:
+    """Examples of the gate, with random words around their mentions."""
+    random = np.random.default_rng(seed)
+    contexts = [
+        random.integers(-2, 40, 2 * CONTEXT_TOKENS * len(mentions)).tolist()
+        for mentions in made["mentions"].to_pylist()
+    ]
+    columns = {name: made[name].to_pylist() for name in made.column_names}
+    return _table(columns | {"contexts": contexts}, artifacts.TITLE_EXAMPLE_SCHEMA)
 
 
 def movie_texts() -> pa.Table:
@@ -191,7 +215,7 @@ def write_project(root: Path, encoder: Path, *changes: Mapping[str, Any]) -> Non
         artifacts.write_table(path, table, artifacts.EXAMPLE_SCHEMA)
     for (reading, split), table in title_tables().items():
         path = root / artifacts.TITLES / reading / f"{split}.parquet"
-        artifacts.write_table(path, table, artifacts.EXAMPLE_SCHEMA)
+        artifacts.write_table(path, table, artifacts.TITLE_EXAMPLE_SCHEMA)
     artifacts.write_table(root / artifacts.MOVIE_TEXTS, movie_texts(), artifacts.MOVIE_TEXT_SCHEMA)
     for split, table in tag_tables().items():
         path = root / artifacts.TAGS / f"{split}.parquet"

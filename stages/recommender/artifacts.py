@@ -175,6 +175,16 @@ RANKING_SCHEMA = _schema(
 )
 """What a model answers a test example; ``data/rankings/<model>.parquet``."""
 
+TITLE_EXAMPLE_SCHEMA = _schema(
+    "title-examples/1",
+    [
+        *((field.name, field.type, field.nullable) for field in EXAMPLE_SCHEMA),
+        # of the words around each mention; see dialogues.contexts
+        ("contexts", pa.list_(pa.int32()), False),
+    ],
+)
+"""An example of the gate; ``data/titles/<reading>/<split>.parquet``."""
+
 TAG_EXAMPLE_SCHEMA = _schema(
     "tag-examples/1",
     [

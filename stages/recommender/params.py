@@ -140,6 +140,8 @@ class Titles(Section):
     """Of a dialogue's beginning."""
     max_turn_tokens: Annotated[int, Field(ge=8, le=512)]
     """Of the end of what was said before a turn."""
+    context_tokens: Annotated[int, Field(ge=1, le=64)]
+    """On either side of a mention."""
     max_movie_tokens: Annotated[int, Field(ge=8, le=512)]
     tags_per_movie: Count
 
@@ -203,6 +205,9 @@ class Gate(Section):
     hidden_size: Count
     dropout: Annotated[float, Field(ge=0, lt=1)]
     sentence_dropout: Annotated[float, Field(ge=0, lt=1)]
+    context_embedding_size: Count
+    context_hidden_size: Count
+    """Of the network that reads the words around a mention."""
     shrinkage: Positive
     """Dialogues imagined beside those that are counted for the co-occurrence term."""
     movie_text_weight: NotNegative

@@ -14,12 +14,15 @@ from stages.recommender.errors import UserError
 _CHUNK = 1_024  # texts at once: bounds the memory that the tokenizer's encodings take
 
 
-def load_tokenizer(encoder: Path, max_tokens: int, keeps: Literal["start", "end"]) -> Tokenizer:
+def load_tokenizer(
+    encoder: Path, max_tokens: int | None, keeps: Literal["start", "end"] = "start"
+) -> Tokenizer:
     """The encoder's tokenizer, cutting at ``max_tokens``, never padding.
 
     Args:
         encoder: Folder with ``tokenizer.json`` (Hugging Face tokenizers format).
-        max_tokens: Most ids of a text, the encoder's own marks at both ends included.
+        max_tokens: Most ids of a text, the encoder's own marks at both ends included; ``None``:
+            nothing is cut.
         keeps: The end of a longer text that stays.
 
     Raises:
@@ -36,7 +39,10 @@ def load_tokenizer(encoder: Path, max_tokens: int, keeps: Literal["start", "end"
             "dvc repro -f -s download_encoder"
         ) from None
     tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens, direction="right" if keeps == "start" else "left")
+    if max_tokens is None:
+        tokenizer.no_truncation()
+    else:
+        tokenizer.enable_truncation(max_tokens, direction="right" if keeps == "start" else "left")
     return tokenizer
 
 

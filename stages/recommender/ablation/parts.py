@@ -48,7 +48,7 @@ def _cooccurrence(trainee: Trainee) -> Trainee:
 def _repeat(trainee: Trainee) -> Trainee:
     gate = gate_of(trainee)
     biases = (gate.from_start, gate.from_end, gate.by_number)
-    for parameter in (*gate.repeat.parameters(), *biases):
+    for parameter in (*gate.repeat.parameters(), gate.repeat_said.weight, *biases):
         _fix(parameter, 0.0)
     return trainee
 
@@ -68,14 +68,9 @@ def _request_text(trainee: Trainee) -> Trainee:
     return _movie_text_loss(trainee)
 
 
-def _movie_vectors(trainee: Trainee) -> Trainee:
-    _fix(gate_of(trainee).output.weight, 0.0)
-    return trainee
-
-
 def _popularity(trainee: Trainee) -> Trainee:
     with torch.no_grad():
-        gate_of(trainee).output.bias.zero_()
+        gate_of(trainee).bias.zero_()
     return trainee
 
 
@@ -92,11 +87,9 @@ def _other_readings(trainee: Trainee) -> Trainee:
     return replace(trainee, train=lessons.take(whole.cpu()))
 
 
-def _one_turn(trainee: Trainee) -> Trainee:
-    lessons = lessons_of(trainee)
-    # of each dialogue one turn is drawn: each is now a dialogue of its own
-    alone = torch.arange(len(lessons), device=lessons.dialogues.device)
-    return replace(trainee, train=replace(lessons, dialogues=alone))
+def _contexts(trainee: Trainee) -> Trainee:
+    _fix(gate_of(trainee).repeat_said.weight, 0.0)
+    return trainee
 
 
 def _dropout(trainee: Trainee) -> Trainee:
@@ -124,6 +117,11 @@ PARTS = (
         _repeat,
     ),
     Part(
+        "the words around a mention",
+        "Whether a mention is repeated is told from the request as a whole, places and numbers.",
+        _contexts,
+    ),
+    Part(
         "the request's text",
         "All requests have the same sentence vector: only mentions and the reading are read.",
         _request_text,
@@ -139,11 +137,6 @@ PARTS = (
         _movie_text_loss,
     ),
     Part(
-        "a learnt vector per movie",
-        "The text speaks through the movies' own texts alone; each movie keeps its bias.",
-        _movie_vectors,
-    ),
-    Part(
         "the start from popularity",
         "The biases of the movies start at 0.",
         _popularity,
@@ -157,11 +150,6 @@ PARTS = (
         "training on other readings",
         "It learns from whole dialogues alone, in fewer steps, and is scored on every reading.",
         _other_readings,
-    ),
-    Part(
-        "one turn per dialogue",
-        "An epoch reads all turns of a dialogue, in more steps, instead of one drawn anew.",
-        _one_turn,
     ),
     Part(
         "dropout",

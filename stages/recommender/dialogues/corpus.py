@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from stages.recommender.dialogues import splits
-from stages.recommender.dialogues.examples import example_table
+from stages.recommender.dialogues.examples import example_table, with_contexts
 from stages.recommender.dialogues.readings import READINGS, Request
 from stages.recommender.dialogues.roles import with_roles
 from stages.recommender.dialogues.text import text_form
@@ -40,6 +40,7 @@ class CorpusTokenizer:
         encoder: Folder with the encoder's files.
         params: How dialogues become examples.
         readings: Which of :data:`READINGS` to make; ``whole`` among them for :meth:`check`.
+        reach: How many tokens on either side of a mention are kept beside the text; 0: none.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class CorpusTokenizer:
         encoder: Path,
         params: Dialogues,
         readings: Collection[str] = tuple(READINGS),
+        reach: int = 0,
     ) -> None:
         redial_ids = movies["redial_id"].to_pylist()
         self._index = dict(zip(redial_ids, movies["index"].to_pylist(), strict=True))
@@ -64,6 +66,8 @@ class CorpusTokenizer:
             name: load_tokenizer(encoder, params.max_tokens, READINGS[name].keeps)
             for name in readings
         }
+        self._reach = reach
+        self._uncut = load_tokenizer(encoder, max_tokens=None)
         self._filled: set[str] = set()
 
     def examples(self, file: str, dialogues: pa.Table) -> Iterator[Examples]:
@@ -74,7 +78,8 @@ class CorpusTokenizer:
             dialogues: Of ``artifacts.DIALOGUE_SCHEMA``.
 
         Yields:
-            A reading and a split, with a table of ``artifacts.EXAMPLE_SCHEMA`` that may be empty.
+            A reading and a split, with a table of ``artifacts.EXAMPLE_SCHEMA``, or of
+            ``artifacts.TITLE_EXAMPLE_SCHEMA`` with what is around the mentions; it may be empty.
         """
         read = list(with_roles(dialogues, self._params.protocol))
         for name, tokenizer in self._tokenizers.items():
@@ -87,6 +92,8 @@ class CorpusTokenizer:
                 table = example_table(requests[split], self._index, tokenizer, self._paper_split)
                 if name == "whole" and table.num_rows:
                     self._filled.add(split)
+                if self._reach:
+                    table = with_contexts(table, requests[split], self._uncut, self._reach)
                 yield (name, split), table
 
     def check(self) -> None:

@@ -12,23 +12,22 @@ from stages.recommender.dialogues import splits
 
 @contextmanager
 def example_writer(
-    folder: Path, readings: Collection[str]
+    folder: Path, readings: Collection[str], schema: pa.Schema = artifacts.EXAMPLE_SCHEMA
 ) -> Iterator[Callable[[str, str, pa.Table], None]]:
     """Write the files of some readings.
 
     Args:
         folder: That they lie in.
         readings: Theirs.
+        schema: Of the examples.
 
     Yields:
-        Writes the next examples, of ``artifacts.EXAMPLE_SCHEMA``, of a reading and a split.
+        Writes the next examples of a reading and a split.
     """
     with ExitStack() as files:
         write = {
             (reading, split): files.enter_context(
-                artifacts.table_writer(
-                    folder / reading / f"{split}.parquet", artifacts.EXAMPLE_SCHEMA
-                )
+                artifacts.table_writer(folder / reading / f"{split}.parquet", schema)
             )
             for reading in readings
             for split in splits.SPLITS

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import pyarrow as pa
 from tokenizers import Tokenizer
 
-from stages.recommender.artifacts import EXAMPLE_SCHEMA
+from stages.recommender.artifacts import EXAMPLE_SCHEMA, TITLE_EXAMPLE_SCHEMA
+from stages.recommender.corpora.mentions import MENTION
+from stages.recommender.dialogues.contexts import mention_contexts
 from stages.recommender.dialogues.readings import Request
 from stages.recommender.tokens import input_ids
 
@@ -39,6 +41,23 @@ def example_table(
         },
         schema=EXAMPLE_SCHEMA,
     )
+
+
+def with_contexts(
+    examples: pa.Table, requests: Sequence[Request], tokenizer: Tokenizer, reach: int
+) -> pa.Table:
+    """Examples of ``artifacts.TITLE_EXAMPLE_SCHEMA``.
+
+    Args:
+        examples: Of ``artifacts.EXAMPLE_SCHEMA``.
+        requests: That they are made of, in the same order.
+        tokenizer: See :func:`~stages.recommender.tokens.load_tokenizer`; cutting nothing.
+        reach: Tokens on either side of a mention.
+    """
+    pieces = [MENTION.split(request.said)[::2] for request in requests]
+    contexts = mention_contexts(pieces, tokenizer, reach)
+    column = pa.array(contexts, TITLE_EXAMPLE_SCHEMA.field("contexts").type)
+    return pa.table([*examples.columns, column], schema=TITLE_EXAMPLE_SCHEMA)
 
 
 def _indices(movies: Iterable[Iterable[int]], index: Mapping[int, int]) -> pa.Array:

@@ -24,7 +24,10 @@ class Request:
     conversation_id: int
     turn: int
     """The message that answers it, counted from 0; :data:`WHOLE_DIALOGUE` where there is none."""
+    said: str
+    """Its text with every movie as ``@123``."""
     text: str
+    """The same in the text form that the encoder reads."""
     mentions: tuple[int, ...]
     """In order, repeats kept."""
     labels: tuple[int, ...]
@@ -96,8 +99,9 @@ def _by_role(messages: tuple[Message, ...]) -> tuple[list[str], list[str]]:
 def _request(
     dialogue: Dialogue, turn: int, said: list[str], answers: list[str], form: TextForm
 ) -> Iterator[Request]:
-    mentions = tuple(movie for text in said for movie in mentioned_ids(text))
-    labels = tuple(sorted({movie for text in answers for movie in mentioned_ids(text)}))
-    text = join([form(message) for message in said])
+    joined = join(said)
+    text = form(joined)
+    labels = tuple(sorted({movie for answer in answers for movie in mentioned_ids(answer)}))
     if text.strip() and labels:
-        yield Request(dialogue.conversation_id, turn, text, mentions, labels)
+        mentions = tuple(mentioned_ids(joined))
+        yield Request(dialogue.conversation_id, turn, joined, text, mentions, labels)

@@ -71,6 +71,7 @@ class SentenceEncoder(nn.Module):
             )
         self.pooling = pooling
         self.width: int = self.transformer.config.hidden_size
+        self.vocabulary: int = self.transformer.config.vocab_size
         self._freeze(trainable_layers)
 
     def _freeze(self, trainable_layers: int | str) -> None:

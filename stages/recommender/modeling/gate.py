@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stages.recommender.modeling.cooccurrence import FLOOR, Cooccurrence
+from stages.recommender.modeling.mention_context import MentionContext
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.params import Gate
 
@@ -31,15 +32,16 @@ _TEXT_SCALE = 4.0
 class GatedRecommender(nn.Module):
     """Sentence vector and reading → hidden layer → a logit a movie, the sum of three terms.
 
-    * explore: an output layer that starts from popularity, and a product with the vector of the
-      movie's own text (title, year, genres, tags);
+    * explore: a bias that starts from the movie's popularity, and a product with the vector of
+      its own text (title, year, genres, tags);
     * co-occurrence: its lift beside the mentioned movies, times a factor by request;
-    * repeat, for the mentioned movies alone: a bias by request, and by the mention's place and
-      the number of mentions in each reading.
+    * repeat, for the mentioned movies alone: a bias by request, by the words around each mention,
+      and by the mention's place and the number of mentions in each reading.
 
     Args:
         movie_texts: Sentence vectors of the movies' texts. (movies, width)
         cooccurrence: Counts over the training dialogues.
+        context: Reads the words around a mention.
         params: Sizes and dropout.
     """
 
@@ -48,7 +50,13 @@ class GatedRecommender(nn.Module):
     movie_texts: Tensor
     text_mean: Tensor
 
-    def __init__(self, movie_texts: Tensor, cooccurrence: Cooccurrence, params: Gate) -> None:
+    def __init__(
+        self,
+        movie_texts: Tensor,
+        cooccurrence: Cooccurrence,
+        context: MentionContext,
+        params: Gate,
+    ) -> None:
         super().__init__()
         movies, width = movie_texts.shape
         self.cooccurrence = cooccurrence
@@ -63,8 +71,7 @@ class GatedRecommender(nn.Module):
             nn.ReLU(),
             nn.Dropout(params.dropout),
         )
-        self.output = nn.Linear(params.hidden_size, movies)
-        nn.init.normal_(self.output.weight, std=0.05)
+        self.bias = nn.Parameter(torch.zeros(movies))
         self.text_query = nn.Linear(params.hidden_size, width, bias=False)
         nn.init.normal_(self.text_query.weight, std=0.02)
         self.lift = nn.Linear(params.hidden_size, 1)
@@ -73,6 +80,9 @@ class GatedRecommender(nn.Module):
         self.repeat = nn.Linear(params.hidden_size, 1)
         nn.init.zeros_(self.repeat.weight)
         nn.init.zeros_(self.repeat.bias)
+        self.context = context
+        self.repeat_said = nn.Linear(params.context_hidden_size, len(READINGS), bias=False)
+        nn.init.zeros_(self.repeat_said.weight)
         self.from_start = nn.Parameter(torch.zeros(len(READINGS), _PLACES))
         self.from_end = nn.Parameter(torch.zeros(len(READINGS), _PLACES))
         start = torch.tensor(_REPEATS_AT_FIRST)[:, None]
@@ -87,7 +97,7 @@ class GatedRecommender(nn.Module):
         with torch.no_grad():
             self.mean.copy_(sentences.mean(0))
             self.deviation.copy_(sentences.std(0).clamp(min=1e-3))
-            self.output.bias.copy_(torch.log(self.cooccurrence.share + FLOOR))
+            self.bias.copy_(torch.log(self.cooccurrence.share + FLOOR))
 
     def forward(
         self,
@@ -95,6 +105,7 @@ class GatedRecommender(nn.Module):
         mentions: Ragged,
         readings: Tensor | None = None,
         own: Ragged | None = None,
+        contexts: Ragged | None = None,
     ) -> Tensor:
         """Score the catalogue.
 
@@ -103,6 +114,7 @@ class GatedRecommender(nn.Module):
             mentions: Catalogue indices that each request mentions, in order.
             readings: Indices into :data:`READINGS`; ``None``: all ``before``. (requests,)
             own: See :meth:`Cooccurrence.forward`; for training.
+            contexts: Token ids around the mentions, as many for each; ``None``: not known.
 
         Returns:
             Logits. (requests, movies)
@@ -125,6 +137,13 @@ class GatedRecommender(nn.Module):
         )  # (mentions,)
         cells = rows * logits.shape[1] + named.values
         added: Tensor = logits.flatten().index_add(0, cells, repeat.to(logits.dtype))
+        if contexts is not None and len(mentions.values):
+            rows = mentions.rows()  # (mentions, repeats kept,)
+            around = contexts.values.view(len(rows), -1)  # (mentions, 2 * reach)
+            said = self.repeat_said(self.context(around))  # (mentions, readings)
+            said = said.gather(1, readings[rows][:, None])[:, 0]
+            cells = rows * logits.shape[1] + mentions.values
+            added = added.index_add(0, cells, said.to(logits.dtype))
         return added.view_as(logits)
 
     def tag_logits(self, sentences: Tensor) -> Tensor:
@@ -135,9 +154,8 @@ class GatedRecommender(nn.Module):
         """The model of a catalogue with more movies at its end; what it knows of them is a text.
 
         They were never recommended in training, nor were most movies of a large catalogue, and of
-        those the output layer has learned how much less they are asked for. A new movie's row of
-        it, weights and bias, is the mean of their rows: it stands where an unknown old one stands,
-        raised or lowered by its text alone.
+        those it was learned how much less they are asked for. A new movie's bias is the mean of
+        theirs: it stands where an unknown old one stands, raised or lowered by its text alone.
 
         Args:
             texts: Sentence vectors of the new movies' texts. (new movies, width)
@@ -146,11 +164,8 @@ class GatedRecommender(nn.Module):
         larger.movie_texts = torch.cat([self.movie_texts, self._centred(texts)])
         larger.cooccurrence = self.cooccurrence.with_uncounted(len(texts))
         share = self.cooccurrence.share
-        for name, rows in self.output.named_parameters():
-            mean = rows[share == share.min()].mean(0)
-            added = torch.cat([rows, mean.expand(len(texts), *mean.shape)]).detach()
-            setattr(larger.output, name, nn.Parameter(added))
-        larger.output.out_features += len(texts)
+        unknown = self.bias[share == share.min()].mean()
+        larger.bias = nn.Parameter(torch.cat([self.bias, unknown.expand(len(texts))]).detach())
         return larger
 
     def _centred(self, texts: Tensor) -> Tensor:
@@ -166,7 +181,7 @@ class GatedRecommender(nn.Module):
 
     def _explore(self, hidden: Tensor) -> Tensor:
         by_text = self.text_query(hidden) @ self.movie_texts.T  # (requests, movies)
-        logits: Tensor = self.output(hidden) + _TEXT_SCALE * by_text
+        logits: Tensor = self.bias + _TEXT_SCALE * by_text
         return logits.float()
 
 

@@ -27,6 +27,7 @@ from stages.recommender.errors import UserError
 from stages.recommender.modeling.cooccurrence import Cooccurrence
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.gate import GatedRecommender
+from stages.recommender.modeling.mention_context import MARKS, MentionContext
 from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender, RecommenderNetwork
 from stages.recommender.params import Gate, Model, Titles
 
@@ -102,11 +103,13 @@ def _fields(config: ModelConfig) -> dict[str, Any]:
 
 def _network(config: ModelConfig, width: int, weights: Mapping[str, Tensor]) -> RecommenderNetwork:
     """The network that the weights are for, with others in it."""
-    if config.gate is None:
+    if config.gate is None or config.titles is None:
         return OneShotRecommender(VARIANTS[config.variant], width, config.movies, config.model)
     pairs = len(weights["cooccurrence.counts"])
     counts = Cooccurrence(config.movies, pairs, config.gate.shrinkage)
-    return GatedRecommender(torch.zeros(config.movies, width), counts, config.gate)
+    vocabulary = len(weights["context.words.weight"]) - MARKS
+    context = MentionContext(vocabulary, config.titles.context_tokens, config.gate)
+    return GatedRecommender(torch.zeros(config.movies, width), counts, context, config.gate)
 
 
 def frozen_encoder(folder: Path, pooling: str) -> SentenceEncoder:

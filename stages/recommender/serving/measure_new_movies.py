@@ -57,9 +57,7 @@ def without(model: GatedRecommender, movies: Tensor) -> GatedRecommender:
     for name in ("partners", "named", "share"):
         getattr(smaller.cooccurrence, name).copy_(getattr(old, name)[kept])
     smaller.movie_texts = model.movie_texts[kept]
-    for name, rows in model.output.named_parameters():
-        setattr(smaller.output, name, nn.Parameter(rows[kept].detach()))
-    smaller.output.out_features = int(kept.sum())
+    smaller.bias = nn.Parameter(model.bias[kept].detach())
     return smaller
 
 
@@ -139,7 +137,7 @@ def measure(
         model: As trained.
         encoder: Its encoder.
         movie_tokens: Input ids of each movie's text, a row a movie.
-        examples: Tables of ``artifacts.EXAMPLE_SCHEMA`` by reading.
+        examples: Tables of ``artifacts.TITLE_EXAMPLE_SCHEMA`` by reading.
 
     Raises:
         UserError: Training saw every movie, or all those that the test dialogues recommend.
@@ -271,7 +269,7 @@ def main() -> None:
     examples = {
         reading: artifacts.read_table(
             workspace / artifacts.TITLES / reading / "test.parquet",
-            artifacts.EXAMPLE_SCHEMA,
+            artifacts.TITLE_EXAMPLE_SCHEMA,
             "tokenize_titles",
         )
         for reading in READINGS

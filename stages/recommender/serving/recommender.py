@@ -10,6 +10,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from stages.recommender.dialogues.contexts import mention_contexts
 from stages.recommender.dialogues.text import SEPARATOR, text_form
 from stages.recommender.errors import UserError
 from stages.recommender.modeling.encoder import SentenceEncoder
@@ -126,6 +127,8 @@ class Recommender:
         self._requests = requests
         self._reads_mentions = VARIANTS[config.variant].reads_mentions
         self._tokenizer = load_tokenizer(encoder_folder, config.max_tokens, keeps="start")
+        self._reach = config.titles.context_tokens if config.titles else 0
+        self._uncut = load_tokenizer(encoder_folder, max_tokens=None)
         named = {movie.redial_id: movie.title for movie in catalogue if movie.title}
         self._form = text_form(config.text_form, named)
         self._linker = TitleLinker(catalogue, None if requests is None else requests.usage())
@@ -225,13 +228,18 @@ class Recommender:
     def _answer(
         self, requests: Sequence[Request], understood: Sequence[list[LinkedMention]]
     ) -> list[Answer]:
-        texts = [
-            self._as_trained(request.text, mentions)
+        pieces = [
+            _around(request.text, mentions)
             for request, mentions in zip(requests, understood, strict=True)
+        ]
+        texts = [
+            self._as_trained(between, mentions)
+            for between, mentions in zip(pieces, understood, strict=True)
         ]
         sentences = self._encoder(_tokens(self._tokenizer, texts))  # (requests, width)
         indices = [[mention.movie.index for mention in mentions] for mentions in understood]
-        logits = self._model(sentences, _ragged(indices)).float()  # (requests, movies)
+        contexts = self._contexts(pieces)
+        logits = self._logits(sentences, indices, contexts)  # (requests, movies)
         similarities = None if self._requests is None else self._requests.similarities(sentences)
         answers = []
         for row, (request, mentions) in enumerate(zip(requests, understood, strict=True)):
@@ -240,7 +248,7 @@ class Recommender:
                 scores[indices[row]] = -torch.inf
             best = torch.sort(scores, descending=True, stable=True).indices[: request.k]
             best = best[torch.isfinite(scores[best])]
-            pulled = self._pulled_up(sentences[row], indices[row], logits[row], best)
+            pulled = self._pulled_up(sentences[row], indices[row], contexts[row], logits[row], best)
             near = None if similarities is None else similarities[row]
             answers.append(
                 Answer(
@@ -256,38 +264,60 @@ class Recommender:
             )
         return answers
 
-    def _as_trained(self, text: str, mentions: Iterable[LinkedMention]) -> str:
-        """The text with its movies written as in the texts that the model was trained on.
+    def _as_trained(self, pieces: Sequence[str], mentions: Sequence[LinkedMention]) -> str:
+        """The text with its movies written as in the texts that the model was trained on."""
+        written = [self._written(mention.movie) for mention in mentions]
+        return "".join(piece + movie for piece, movie in zip(pieces, [*written, ""], strict=True))
 
-        A mentioned movie that the text does not name becomes a message of its own.
-        """
-        pieces: list[str] = []
-        added: list[str] = []
-        end = 0
-        for mention in mentions:
-            written = self._written(mention.movie)
-            if mention.span is None:
-                added.append(written)
-                continue
-            pieces += [text[end : mention.span[0]], written]
-            end = mention.span[1]
-        pieces.append(text[end:])
-        said = "".join(pieces)
-        return SEPARATOR.join([said, *added] if said.strip() else added)
+    def _contexts(self, pieces: Sequence[Sequence[str]]) -> list[list[list[int]]]:
+        """What stands around each mention of each request; nothing for a model that reads none."""
+        if not self._reach:
+            return [[[]] * (len(between) - 1) for between in pieces]
+        width = 2 * self._reach
+        return [
+            [flat[start : start + width] for start in range(0, len(flat), width)]
+            for flat in mention_contexts(pieces, self._uncut, self._reach)
+        ]
+
+    def _logits(
+        self,
+        sentences: Tensor,
+        mentions: Sequence[Sequence[int]],
+        contexts: Sequence[Sequence[Sequence[int]]],
+    ) -> Tensor:
+        """Score the catalogue: (requests, width) → (requests, movies)."""
+        inputs: dict[str, Ragged] = {}
+        if isinstance(self._model, GatedRecommender):
+            rows = [[token for context in row for token in context] for row in contexts]
+            inputs["contexts"] = _ragged(rows)
+        logits: Tensor = self._model(sentences, _ragged(mentions), **inputs)
+        return logits.float()
 
     def _written(self, movie: Movie) -> str:
         # only a model that reads titles takes new movies
         return movie.title if movie.is_new else self._form(f"@{movie.redial_id}")
 
     def _pulled_up(
-        self, sentence: Tensor, mentions: Sequence[int], logits: Tensor, best: Tensor
+        self,
+        sentence: Tensor,
+        mentions: Sequence[int],
+        contexts: Sequence[Sequence[int]],
+        logits: Tensor,
+        best: Tensor,
     ) -> list[list[PulledUpBy]]:
         """For each recommended movie, the mentioned movies without which it would score less."""
         distinct = list(dict.fromkeys(mentions))
         if not self._reads_mentions or not distinct:
             return [[] for _ in best]
-        others = [[movie for movie in mentions if movie != left_out] for left_out in distinct]
-        without = self._model(sentence.expand(len(distinct), -1), _ragged(others)).float()
+        others = [
+            [place for place, movie in enumerate(mentions) if movie != left_out]
+            for left_out in distinct
+        ]
+        without = self._logits(
+            sentence.expand(len(distinct), -1),
+            [[mentions[place] for place in places] for places in others],
+            [[contexts[place] for place in places] for places in others],
+        )
         gains = (logits[best] - without[:, best]).T  # (recommended, distinct mentions)
         return [
             sorted(
@@ -319,6 +349,26 @@ class Recommender:
             score,
             Reasons(nearest, pulled, list(movie.tags)),
         )
+
+
+def _around(text: str, mentions: Iterable[LinkedMention]) -> list[str]:
+    """The text's pieces between its mentions, one more than those.
+
+    A mentioned movie that the text does not name becomes a message of its own.
+    """
+    pieces: list[str] = []
+    unnamed = end = 0
+    for mention in mentions:
+        if mention.span is None:
+            unnamed += 1
+        else:
+            pieces.append(text[end : mention.span[0]])
+            end = mention.span[1]
+    last = text[end:]
+    if not unnamed:
+        return [*pieces, last]
+    is_said = pieces or last.strip()
+    return [*pieces, last + SEPARATOR if is_said else "", *[SEPARATOR] * (unnamed - 1), ""]
 
 
 def _texts(movies: Iterable[Movie], most_tags: int) -> list[str]:

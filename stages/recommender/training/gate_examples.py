@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,12 +13,8 @@ from stages.recommender.modeling.gate import READINGS
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.training.batches import DialogueExamples, dialogue_batches, digest_of
 
-_TURN_STREAM = 3
-_TIMES = {"whole": 2, "before": 1}
-"""How often an epoch reads an example; of each dialogue's turns it reads one, drawn anew.
-
-With all its turns in each epoch, a dialogue of many would be learnt by heart.
-"""
+_TIMES = {"whole": 2, "before": 1, "turn": 1}
+"""How often an epoch reads an example, by its reading."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +25,19 @@ class GateExamples(DialogueExamples):
         readings: Indices into :data:`~stages.recommender.modeling.gate.READINGS`. (requests,)
         dialogues: The conversation that each is from. (requests,)
         own: What that conversation recommends, where the model's co-occurrence counts hold it.
+        contexts: Token ids around each mention, as many for each; see
+            :func:`~stages.recommender.dialogues.contexts.mention_contexts`.
     """
 
     readings: Tensor
     dialogues: Tensor
     own: Ragged
+    contexts: Ragged
 
     @classmethod
-    def read(cls, examples: DialogueExamples, reading: str, dialogues: Tensor) -> GateExamples:
+    def read(
+        cls, examples: DialogueExamples, reading: str, dialogues: Tensor, contexts: Ragged
+    ) -> GateExamples:
         """Examples of one reading, from conversations that are not counted."""
         count = len(examples)
         empty = torch.zeros(0, dtype=torch.int64)
@@ -46,6 +46,7 @@ class GateExamples(DialogueExamples):
             readings=torch.full((count,), READINGS.index(reading)),
             dialogues=dialogues,
             own=Ragged(empty, torch.zeros(count, dtype=torch.int64)),
+            contexts=contexts,
         )
 
     @classmethod
@@ -56,6 +57,7 @@ class GateExamples(DialogueExamples):
             readings=torch.cat([part.readings for part in parts]),
             dialogues=torch.cat([part.dialogues for part in parts]),
             own=Ragged.concatenate([part.own for part in parts]),
+            contexts=Ragged.concatenate([part.contexts for part in parts]),
         )
 
     def by_dialogue(self, movies: int) -> tuple[Ragged, Ragged, Tensor]:
@@ -86,29 +88,20 @@ class GateExamples(DialogueExamples):
 
     def inputs(self) -> tuple[Any, ...]:
         """What the gate reads beside the sentence vectors."""
-        return self.mentions, self.readings, self.own
+        return self.mentions, self.readings, self.own, self.contexts
 
     def an_epoch(self) -> int:
         """How many examples an epoch reads."""
-        return len(self._rows_of_epoch(0, 0))
+        return len(self._rows_of_epoch())
 
     def batches(self, size: int, seed: int, epoch: int) -> list[Tensor]:
-        """The rows of each batch of an epoch, shuffled; one turn a dialogue is drawn."""
-        rows = self._rows_of_epoch(seed, epoch)
+        """The rows of each batch of an epoch, shuffled."""
+        rows = self._rows_of_epoch()
         return [rows[batch] for batch in dialogue_batches(len(rows), size, seed, epoch)]
 
-    def _rows_of_epoch(self, seed: int, epoch: int) -> Tensor:
-        readings, dialogues = self.readings.cpu().numpy(), self.dialogues.cpu().numpy()
-        parts = [
-            np.tile(np.flatnonzero(readings == READINGS.index(reading)), times)
-            for reading, times in _TIMES.items()
-        ]
-        turns = np.flatnonzero(readings == READINGS.index("turn"))
-        turns = turns[np.argsort(dialogues[turns], kind="stable")]
-        _, begins, counts = np.unique(dialogues[turns], return_index=True, return_counts=True)
-        drawn = np.random.default_rng([seed, _TURN_STREAM, epoch]).random(len(begins))
-        parts.append(turns[begins + (drawn * counts).astype(np.int64)])
-        return torch.from_numpy(np.concatenate(parts))
+    def _rows_of_epoch(self) -> Tensor:
+        times = torch.tensor([_TIMES[reading] for reading in READINGS])
+        return torch.repeat_interleave(times[self.readings.cpu()])
 
     def take(self, rows: Tensor) -> GateExamples:
         """The examples at ``rows`` (m,), in that order."""
@@ -118,6 +111,7 @@ class GateExamples(DialogueExamples):
             readings=self.readings[there],
             dialogues=self.dialogues[there],
             own=self.own.take(rows),
+            contexts=self.contexts.take(rows),
         )
 
     def split(self, counts: list[int]) -> list[DialogueExamples]:
@@ -127,10 +121,13 @@ class GateExamples(DialogueExamples):
             torch.split(self.readings, counts),
             torch.split(self.dialogues, counts),
             self.own.split(counts),
+            self.contexts.split(counts),
         )
         return [
-            GateExamples(**vars(part), readings=readings, dialogues=dialogues, own=own)
-            for part, readings, dialogues, own in zip(*parts, strict=True)
+            GateExamples(
+                **vars(part), readings=readings, dialogues=dialogues, own=own, contexts=contexts
+            )
+            for part, readings, dialogues, own, contexts in zip(*parts, strict=True)
         ]
 
     def to(self, device: torch.device) -> GateExamples:
@@ -140,9 +137,11 @@ class GateExamples(DialogueExamples):
             readings=self.readings.to(device),
             dialogues=self.dialogues.to(device),
             own=self.own.to(device),
+            contexts=self.contexts.to(device),
         )
 
     def digest(self) -> str:
         """Tells these examples from any others."""
-        more = digest_of(self.readings, self.dialogues, self.own.lengths, self.own.values)
-        return super().digest() + more
+        sequences = (self.own, self.contexts)
+        tensors = [tensor for part in sequences for tensor in (part.lengths, part.values)]
+        return super().digest() + digest_of(self.readings, self.dialogues, *tensors)

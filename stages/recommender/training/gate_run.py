@@ -10,6 +10,7 @@ from stages.recommender.modeling.cooccurrence import Cooccurrence
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.gate import READINGS, RULES, GatedRecommender
 from stages.recommender.modeling.losses import Objective
+from stages.recommender.modeling.mention_context import MentionContext
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.modeling.variants import RecommenderNetwork
 from stages.recommender.params import ModelEntry, Params
@@ -49,9 +50,12 @@ class GateRun(SeedRun):
         return for_repeat(params, repeat)
 
     def _dialogues(self, reading: str, split: str) -> GateExamples:
-        conversations = self.inputs.examples[reading, split]["conversation_id"].to_numpy()
+        table = self.inputs.examples[reading, split]
         return GateExamples.read(
-            super()._dialogues(reading, split), reading, torch.from_numpy(conversations.copy())
+            super()._dialogues(reading, split),
+            reading,
+            torch.from_numpy(table["conversation_id"].to_numpy().copy()),
+            Ragged.from_column(table["contexts"]),
         )
 
     def _lessons(self, whole: DialogueExamples, paper: bool = False) -> GateExamples:
@@ -80,7 +84,9 @@ class GateRun(SeedRun):
         movies, gate = self.inputs.movies.num_rows, self.params.gate
         named, recommended, _ = train.by_dialogue(movies)
         counts = Cooccurrence.count(named, recommended, movies, gate.shrinkage)
-        model = GatedRecommender(texts, counts, gate)
+        reach = self.params.titles.context_tokens
+        context = MentionContext(encoder.vocabulary, reach, gate)
+        model = GatedRecommender(texts, counts, context, gate)
         model.start_from(train.vectors)
         return model
 

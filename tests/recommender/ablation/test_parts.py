@@ -115,22 +115,11 @@ def test_what_is_fixed_does_not_learn(
     assert fixed == {
         "co-occurrence": {"lift.weight", "lift.bias"},
         "the repeat term": {
-            *("repeat.weight", "repeat.bias"),
+            *("repeat.weight", "repeat.bias", "repeat_said.weight"),
             *("from_start", "from_end", "by_number"),
         },
-        "a learnt vector per movie": {"output.weight"},
+        "the words around a mention": {"repeat_said.weight"},
     }
-
-
-def test_without_a_vector_per_movie_the_text_speaks_through_the_movies_texts_alone(
-    trainee_without: Callable[[str | None], Trainee],
-) -> None:
-    trainee = trainee_without("a learnt vector per movie")
-    gate = gate_of(trainee)
-    gate.movie_texts.zero_()
-    hidden = torch.randn(2, gate.output.in_features)
-    found = gate._explore(hidden)
-    assert torch.equal(found[0], found[1])
 
 
 def test_the_loss_on_movies_texts_goes_alone_or_with_what_needs_it(
@@ -149,8 +138,8 @@ def test_the_biases_start_at_zero_without_popularity(params: Params, inputs: Inp
     run = AblatedRun(params, inputs, 0, BY_NAME["the start from popularity"], 1.0, Shared())
     lessons = run._lessons(run._dialogues("whole", "train"))
     trainee, _ = run._trainee(lessons, run._dialogues("whole", "validation"))
-    assert gate_of(trainee).output.bias.count_nonzero() == 0
-    assert trainee.learning_parameters()["model.output.bias"].requires_grad
+    assert gate_of(trainee).bias.count_nonzero() == 0
+    assert trainee.learning_parameters()["model.bias"].requires_grad
 
 
 def test_the_lessons_are_those_that_are_left(
@@ -163,11 +152,8 @@ def test_the_lessons_are_those_that_are_left(
     assert len(kept) == len(full)
     whole = lessons_of(trainee_without("training on other readings"))
     assert set(whole.readings.tolist()) == {READINGS.index("whole")}
-    # of 26 dialogues an epoch reads the whole twice; before once, one of two turns
-    assert (full.an_epoch(), whole.an_epoch()) == (4 * 26, 2 * 26)
-    turns = lessons_of(trainee_without("one turn per dialogue"))
-    assert turns.an_epoch() == 5 * 26
-    assert sorted(torch.cat(turns.batches(9, 1, 0)).unique().tolist()) == list(range(4 * 26))
+    # of 26 dialogues an epoch reads the whole twice; before once, two turns
+    assert (full.an_epoch(), whole.an_epoch()) == (5 * 26, 2 * 26)
 
 
 def test_no_dropout_leaves_training_without_chance(

@@ -33,6 +33,7 @@ def test_whole() -> None:
         Request(
             5,
             WHOLE_DIALOGUE,
+            "Something like @1 or @1 [SEP] I saw @4, and @2 [SEP] Thanks",
             "Something like @ or @ [SEP] I saw @, and @ [SEP] Thanks",
             (1, 1, 4, 2),
             (1, 4, 9),
@@ -42,16 +43,31 @@ def test_whole() -> None:
 
 def test_before() -> None:
     assert read("before", EXAMPLE) == [
-        Request(5, WHOLE_DIALOGUE, "Something like @ or @", (1, 1), (1, 4, 9))
+        Request(
+            5,
+            WHOLE_DIALOGUE,
+            "Something like @1 or @1",
+            "Something like @ or @",
+            (1, 1),
+            (1, 4, 9),
+        )
     ]
 
 
 def test_turn() -> None:
     assert read("turn", EXAMPLE) == [
-        Request(5, 2, "Hello! [SEP] Something like @ or @", (1, 1), (4, 9)),
+        Request(
+            5,
+            2,
+            "Hello! [SEP] Something like @1 or @1",
+            "Hello! [SEP] Something like @ or @",
+            (1, 1),
+            (4, 9),
+        ),
         Request(
             5,
             4,
+            "Hello! [SEP] Something like @1 or @1 [SEP] Try @9 or @4, or @9 [SEP] I saw @4, and @2",
             "Hello! [SEP] Something like @ or @ [SEP] Try @ or @, or @ [SEP] I saw @, and @",
             (1, 1, 9, 4, 9, 4, 2),
             (1,),

@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from stages.recommender.modeling.cooccurrence import FLOOR, Cooccurrence
 from stages.recommender.modeling.gate import BEFORE, READINGS, RULES, GatedRecommender
+from stages.recommender.modeling.mention_context import MentionContext
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.params import Gate
 
@@ -13,6 +14,8 @@ GATE = Gate(
     hidden_size=6,
     dropout=0.5,
     sentence_dropout=0.5,
+    context_embedding_size=3,
+    context_hidden_size=4,
     shrinkage=2.0,
     movie_text_weight=0.2,
     learning_rate=0.001,
@@ -37,7 +40,8 @@ def gate() -> GatedRecommender:
     counts = Cooccurrence.count(
         ragged([[0, 1, 2], [0, 1], [0, 3]]), ragged([[1, 2], [1], [0, 3]]), MOVIES, GATE.shrinkage
     )
-    model = GatedRecommender(torch.randn(MOVIES, WIDTH), counts, GATE)
+    context = MentionContext(vocabulary=9, reach=1, params=GATE)
+    model = GatedRecommender(torch.randn(MOVIES, WIDTH), counts, context, GATE)
     model.start_from(torch.randn(20, WIDTH))
     return model.eval()
 
@@ -71,14 +75,33 @@ def test_a_mention_is_told_by_its_place_and_by_the_number_of_mentions(
     torch.testing.assert_close(after - before, expected, atol=1e-4, rtol=0)
 
 
+def test_each_time_that_a_movie_is_mentioned_its_words_are_read(gate: GatedRecommender) -> None:
+    sentences, mentions = torch.randn(2, WIDTH), ragged([[3, 1, 3], [0]])
+    readings = torch.tensor([TURN, WHOLE])
+    contexts = ragged([[5, 6, -1, 7, 8, -2], [4, 4]])
+    unread = gate(sentences, mentions, readings)
+    torch.testing.assert_close(gate(sentences, mentions, readings, None, contexts), unread)
+    with torch.no_grad():
+        gate.repeat_said.weight.normal_()
+        said = gate.repeat_said(gate.context(contexts.values.view(4, 2)))  # (mentions, readings)
+    found = gate(sentences, mentions, readings, None, contexts) - unread
+    expected = torch.zeros(2, MOVIES)
+    expected[0, 3] = said[0, TURN] + said[2, TURN]
+    expected[0, 1] = said[1, TURN]
+    expected[1, 0] = said[3, WHOLE]
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    nothing = gate(sentences, ragged([[], []]), readings, None, ragged([[], []]))
+    torch.testing.assert_close(nothing, gate(sentences, ragged([[], []]), readings))
+
+
 def test_the_output_starts_from_popularity_and_movies_texts(gate: GatedRecommender) -> None:
     shares = [1 / 3, 2 / 3, 1 / 3, 1 / 3]
-    assert gate.output.bias.tolist() == pytest.approx([math.log(s + FLOOR) for s in shares])
+    assert gate.bias.tolist() == pytest.approx([math.log(s + FLOOR) for s in shares])
     sentence = torch.randn(1, WIDTH)
     hidden = gate._hidden(sentence, torch.tensor([BEFORE]))
     query = gate.text_query(hidden)
     by_text = 4 * functional.normalize(query, dim=1) @ gate.movie_texts.T * query.norm()
-    torch.testing.assert_close(gate.tag_logits(sentence), gate.output(hidden) + by_text)
+    torch.testing.assert_close(gate.tag_logits(sentence), gate.bias + by_text)
     assert torch.allclose(gate.movie_texts.norm(dim=1), torch.ones(MOVIES))
 
 
@@ -101,15 +124,17 @@ def test_a_new_movie_stands_where_an_unknown_one_stands_but_for_its_text(
     before, after = gate(sentence, mentions)[0], larger(sentence, mentions)[0]
     torch.testing.assert_close(after[:MOVIES], before)
     hidden = gate._hidden(sentence, torch.tensor([BEFORE]))
-    unknown = gate.output(hidden)[0, [0, 2]].mean()  # never recommended
+    unknown = gate.bias[[0, 2]].mean()  # never recommended
     query = gate.text_query(hidden)[0]
     # (0, 0, 0, 3, 4) and (2, 0, 0, 0, 0), brought to length 1; no lift
     by_text = [4 * (0.6 * query[3] + 0.8 * query[4]), 4 * query[0]]
     torch.testing.assert_close(after[MOVIES:], unknown + torch.stack(by_text))
     again = larger(sentence, ragged([[1, MOVIES + 1, 3]]))  # it may be mentioned as well
     assert again.isfinite().all()
-    assert gate.output.out_features == MOVIES
-    state = GatedRecommender(torch.zeros(MOVIES + 2, WIDTH), larger.cooccurrence, GATE)
+    assert len(gate.bias) == MOVIES
+    state = GatedRecommender(
+        torch.zeros(MOVIES + 2, WIDTH), larger.cooccurrence, MentionContext(9, 1, GATE), GATE
+    )
     state.load_state_dict(larger.state_dict())
 
 
@@ -118,8 +143,7 @@ def test_where_every_movie_was_recommended_a_new_one_stands_by_the_rarest(
 ) -> None:
     gate.cooccurrence.share.copy_(torch.tensor([0.5, 0.25, 0.75, 0.5]))
     larger = gate.with_new_movies(torch.randn(1, WIDTH))
-    assert torch.equal(larger.output.bias[MOVIES:], gate.output.bias[1:2])
-    assert torch.equal(larger.output.weight[MOVIES:], gate.output.weight[1:2])
+    assert torch.equal(larger.bias[MOVIES:], gate.bias[1:2])
 
 
 def test_all_rules_are_parameters(gate: GatedRecommender) -> None:

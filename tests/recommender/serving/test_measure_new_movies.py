@@ -15,6 +15,7 @@ from stages.recommender import artifacts
 from stages.recommender.errors import UserError
 from stages.recommender.modeling.cooccurrence import Cooccurrence
 from stages.recommender.modeling.gate import BEFORE, READINGS, GatedRecommender
+from stages.recommender.modeling.mention_context import MentionContext
 from stages.recommender.modeling.model_folder import load_model
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.serving import measure_new_movies
@@ -61,7 +62,7 @@ def test_movies_that_are_added_again_have_nothing_but_their_texts() -> None:
     recommended = Ragged(torch.tensor([2, 4, 2, 0]), torch.tensor([2, 1, 1]))
     counts = Cooccurrence.count(named, recommended, 6, GATE.shrinkage)
     vectors = torch.randn(6, width)
-    model = GatedRecommender(vectors, counts, GATE)
+    model = GatedRecommender(vectors, counts, MentionContext(9, 1, GATE), GATE)
     model.start_from(torch.randn(20, width))
     model.eval()
     unseen = counts.named == 0  # 1 and 3; 5 is named, and alone of those never recommended
@@ -69,12 +70,12 @@ def test_movies_that_are_added_again_have_nothing_but_their_texts() -> None:
     sentences, readings = torch.randn(2, width), torch.tensor([BEFORE, BEFORE])
     mentions = Ragged(torch.tensor([4, 0, 5]), torch.tensor([2, 1]))
     with torch.no_grad():
-        model.output.weight[unseen] = 100.0  # what training has made of them
+        model.bias[unseen] = 100.0  # what training has made of them
         before, after = model(sentences, mentions, readings), again(sentences, mentions, readings)
         hidden = model._hidden(sentences, readings)
         by_text = 4 * model.text_query(hidden) @ model.movie_texts[unseen].T
     torch.testing.assert_close(after[:, ~unseen], before[:, ~unseen])
-    torch.testing.assert_close(after[:, unseen], model.output(hidden)[:, 5:6].detach() + by_text)
+    torch.testing.assert_close(after[:, unseen], model.bias[5].detach() + by_text)
     with torch.no_grad():
         mentioned = again(sentences[:1], Ragged(torch.tensor([3]), torch.tensor([1])), readings[:1])
         model.by_number += 1
@@ -86,7 +87,7 @@ def test_movies_that_are_added_again_have_nothing_but_their_texts() -> None:
 
 def write_data(root: Path, movies: int) -> None:
     for seed, reading in enumerate(READINGS, start=1):
-        table = small_project.examples(12, seed, [None])
+        table = small_project.with_contexts(small_project.examples(12, seed, [None]), seed)
         for name in ("mentions", "labels"):
             rows = [[movie % movies for movie in row] for row in table[name].to_pylist()]
             place = table.column_names.index(name)
@@ -94,7 +95,7 @@ def write_data(root: Path, movies: int) -> None:
                 place, table.schema.field(name), pa.array(rows, table.schema.field(name).type)
             )
         path = root / artifacts.TITLES / reading / "test.parquet"
-        artifacts.write_table(path, table, artifacts.EXAMPLE_SCHEMA)
+        artifacts.write_table(path, table, artifacts.TITLE_EXAMPLE_SCHEMA)
     texts = small_project.movie_texts().slice(0, movies)
     artifacts.write_table(root / artifacts.MOVIE_TEXTS, texts, artifacts.MOVIE_TEXT_SCHEMA)
 
@@ -119,7 +120,7 @@ def test_a_model_is_measured_from_its_folder(
     # once more, request by request, with another library's ranks
     path = tmp_path / "work" / artifacts.TITLES / "turn" / "test.parquet"
     percentiles, labels = [], 0
-    for row in artifacts.read_table(path, artifacts.EXAMPLE_SCHEMA, "").to_pylist():
+    for row in artifacts.read_table(path, artifacts.TITLE_EXAMPLE_SCHEMA, "").to_pylist():
         candidates = sorted(set(range(4, config.movies)) - set(row["mentions"]))
         wanted = sorted(set(candidates) & set(row["labels"]))
         if not wanted:

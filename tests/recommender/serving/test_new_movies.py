@@ -18,7 +18,7 @@ from stages.recommender.serving.api_service import Service
 from stages.recommender.serving.command import app
 from stages.recommender.serving.models_folder import find_model
 from stages.recommender.serving.new_movies import read_new_movies
-from stages.recommender.serving.recommender import Recommender
+from stages.recommender.serving.recommender import Recommender, _around
 from stages.recommender.serving.web_page import Events, Visit
 
 HEADER = "title,year,genres,tags\n"
@@ -170,7 +170,8 @@ def test_a_new_movie_is_recommended_found_and_mentioned(grown: Recommender) -> N
     assert scary.reasons.nearest_requests == []
     given = grown.recommend("", mentions=[MOON, 101], k=50, exclude_mentioned=False)
     assert [mention.movie.title for mention in given.mentions] == ["Good Night, Moon", "Alien"]
-    assert grown._as_trained("", given.mentions) == "Good Night, Moon [SEP] Alien"
+    pieces = _around("", given.mentions)
+    assert grown._as_trained(pieces, given.mentions) == "Good Night, Moon [SEP] Alien"
     assert MOON in {movie.redial_id for movie in given.recommendations}
     assert grown.catalogue.search("scary mov")[0].redial_id == SCARY
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import torch
 
 from stages.recommender.modeling.gate import READINGS
@@ -21,7 +23,9 @@ def read(
     reading: str, dialogues: list[int], mentions: list[list[int]], labels: list[list[int]]
 ) -> GateExamples:
     examples = DialogueExamples(ragged([[2, 3]] * len(dialogues)), ragged(mentions), ragged(labels))
-    return GateExamples.read(examples, reading, torch.tensor(dialogues))
+    # each mention stands between its own id and one more
+    contexts = ragged([[token for m in row for token in (m, m + 1)] for row in mentions])
+    return GateExamples.read(examples, reading, torch.tensor(dialogues), contexts)
 
 
 def examples() -> GateExamples:
@@ -50,25 +54,26 @@ def test_examples_that_are_counted_know_what_their_dialogue_recommends() -> None
     assert lists(taken.own) == [[8], [1, 4]]
     assert taken.readings.tolist() == [READINGS.index("turn"), READINGS.index("whole")]
     first, second = taken.split([1, 1])
-    mentions, readings, own = second.inputs()
+    mentions, readings, own, contexts = second.inputs()
     assert (lists(mentions), readings.tolist(), lists(own)) == ([[5, 1, 5]], [0], [[1, 4]])
+    assert lists(contexts) == [[5, 6, 1, 2, 5, 6]]
     assert len(first) == 1
     assert counted.digest() != examples().digest()
 
 
-def test_an_epoch_reads_each_dialogue_and_one_of_its_turns() -> None:
+def test_examples_with_other_words_around_their_mentions_are_others() -> None:
     made = examples()
-    assert made.an_epoch() == 7
-    drawn = set()
-    for epoch in range(40):
-        batches = made.batches(3, seed=1, epoch=epoch)
-        assert [len(batch) for batch in batches] == [3, 3, 1]
-        rows = torch.cat(batches).tolist()
-        assert sorted(row for row in rows if row < 3) == [0, 0, 1, 1, 2]
-        turn_of_50, turn_of_70 = sorted((r for r in rows if r > 2), key=lambda r: r != 5)
-        assert turn_of_50 == 5
-        drawn.add(turn_of_70)
-    assert drawn == {3, 4, 6}
+    around = Ragged(made.contexts.values + 1, made.contexts.lengths)
+    assert replace(made, contexts=around).digest() != made.digest()
+
+
+def test_an_epoch_reads_whole_dialogues_twice_and_all_else_once() -> None:
+    made = examples()
+    assert made.an_epoch() == 9
+    for epoch in range(3):
+        batches = made.batches(4, seed=1, epoch=epoch)
+        assert [len(batch) for batch in batches] == [4, 4, 1]
+        assert sorted(torch.cat(batches).tolist()) == [0, 0, 1, 1, 2, 3, 4, 5, 6]
     again = torch.cat(made.batches(3, seed=1, epoch=5)).tolist()
     assert again == torch.cat(made.batches(3, seed=1, epoch=5)).tolist()
     assert again != torch.cat(made.batches(3, seed=2, epoch=5)).tolist()
