@@ -87,6 +87,7 @@ def write_gate(root: Path, encoder_files: Path) -> Path:
     context = MentionContext(encoder.vocabulary, READ_TITLES.context_tokens, GATE)
     model = GatedRecommender(torch.randn(movies, encoder.width), counts, context, GATE)
     model.start_from(torch.randn(20, encoder.width))
+    torch.nn.init.normal_(model.repeat_said.weight)  # as if it had learned to read around them
     config = ModelConfig(
         trainer="softmax",
         variant="gate",

@@ -4,10 +4,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from stages.recommender.artifacts import DIALOGUE_SCHEMA, MOVIE_SCHEMA
+from stages.recommender.artifacts import DIALOGUE_SCHEMA, MOVIE_SCHEMA, TITLE_EXAMPLE_SCHEMA
+from stages.recommender.dialogues.contexts import NOTHING
 from stages.recommender.dialogues.corpus import CorpusTokenizer, tokenize_corpus
 from stages.recommender.errors import UserError
 from stages.recommender.params import Dialogues
+from stages.recommender.tokens import load_tokenizer
 
 PARAMS = Dialogues(
     protocol="corrected",
@@ -83,6 +85,21 @@ def test_titles_in_the_text(small: dict[str, pa.Table], tiny_encoder: Path) -> N
     tables = tokenize_corpus(small, movies(CATALOGUE), tiny_encoder, params)
     assert tables["whole", "train"].to_pylist()[0]["text"] == "i like Jaws [SEP] great"
     assert tables["whole", "test"].to_pylist()[0]["text"] == "scary @"
+
+
+def test_the_words_around_mentions(small: dict[str, pa.Table], tiny_encoder: Path) -> None:
+    ids = small["train"]["conversation_id"].to_pylist()
+    readings = ["whole", "turn"]
+    tokenizer = CorpusTokenizer(ids, movies(CATALOGUE), tiny_encoder, PARAMS, readings, reach=2)
+    made = dict(tokenizer.examples("train", small["train"]))
+    assert made["whole", "train"].schema.equals(TITLE_EXAMPLE_SCHEMA)
+    encode = load_tokenizer(tiny_encoder, max_tokens=None).encode
+    before = encode("hi [SEP] i like", add_special_tokens=False).ids[-2:]
+    behind = encode(" [SEP] great", add_special_tokens=False).ids
+    assert made["whole", "train"]["contexts"][0].as_py() == [*before, *behind]
+    assert made["turn", "train"]["contexts"][0].as_py() == [*before, NOTHING, NOTHING]
+    plain = tokenize_corpus(small, movies(CATALOGUE), tiny_encoder, PARAMS)["turn", "train"]
+    assert made["turn", "train"].drop_columns(["contexts"]).equals(plain)
 
 
 def test_notebook_selects_on_the_test_split(small: dict[str, pa.Table], tiny_encoder: Path) -> None:

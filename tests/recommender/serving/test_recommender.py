@@ -5,14 +5,16 @@ from pathlib import Path
 import grimp
 import pytest
 import torch
-from served_models import write_models
+from served_models import READ_TITLES, write_gate, write_models
 
+from stages.recommender.dialogues.contexts import mention_contexts
 from stages.recommender.errors import UserError
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.model_folder import load_model
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.serving.recommender import Recommender, Request
 from stages.recommender.serving.sentences import LightEncoder, load_encoder
+from stages.recommender.tokens import load_tokenizer
 
 BABADOOK, ALIEN, TOYS = 100, 101, 102
 ROOT = Path(__file__).parents[3]
@@ -44,6 +46,29 @@ def test_scores_are_those_of_the_model_for_the_text_as_it_was_trained(
     scores = [movie.score for movie in answer.recommendations]
     assert scores == sorted(scores, reverse=True)
     assert [movie.rank for movie in answer.recommendations] == list(range(1, len(logits) + 1))
+
+
+def test_a_gate_reads_the_words_around_mentions(tmp_path: Path, tiny_encoder: Path) -> None:
+    folder = write_gate(tmp_path, tiny_encoder)
+    given = [ALIEN, TOYS, BABADOOK]  # the last is not in the text: a message of its own
+    answer = Recommender.load(folder).recommend(
+        "scary like Alien and Toy Story", given, k=50, exclude_mentioned=False
+    )
+    _, model, encoder, _ = load_model(folder)
+    tokenizer = load_tokenizer(tiny_encoder, max_tokens=None)
+    ids = tokenizer.encode("scary like Alien and Toy Story [SEP] The Babadook").ids
+    pieces = [["scary like ", " and ", " [SEP] ", ""]]
+    [around] = mention_contexts(pieces, tokenizer, READ_TITLES.context_tokens)
+    with torch.inference_mode():
+        sentence = encoder(Ragged(torch.tensor(ids), torch.tensor([len(ids)])))
+        mentions = Ragged(torch.tensor([1, 2, 0]), torch.tensor([3]))
+        contexts = Ragged(torch.tensor(around), torch.tensor([len(around)]))
+        logits = model(sentence, mentions, contexts=contexts)[0]
+        unread = model(sentence, mentions)[0]
+    found = {movie.redial_id - 100: movie.score for movie in answer.recommendations}
+    scores = torch.tensor([found[index] for index in range(len(logits))])
+    torch.testing.assert_close(scores, logits, atol=1e-5, rtol=1e-5)
+    assert (logits - unread).abs()[:3].min() > 1e-3
 
 
 def test_what_pulled_a_movie_up_is_the_loss_without_it(recommender: Recommender) -> None:
