@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import params_file
 import pyarrow as pa
-from ruamel.yaml import YAML
 
 from stages.recommender import artifacts
 from stages.recommender.corpora.checksums import sha256_of
 
-ROOT = Path(__file__).parents[1]
 MOVIES = 30
 TAGS = {"train": 20, "held_out": 5}
 COUNTS = {"train": 26, "validation": 8, "test": 7}
@@ -50,19 +49,7 @@ SMALL: dict[str, Any] = {
 
 def write_params(path: Path, *changes: Mapping[str, Any]) -> None:
     """The project's parameters with :data:`SMALL` and then other changes made to them."""
-    yaml = YAML()
-    params = yaml.load(ROOT / "params.yaml")
-    for change in (SMALL, *changes):
-        _update(params, change)
-    yaml.dump(params, path)
-
-
-def _update(params: Any, change: Mapping[str, Any]) -> None:
-    for key, value in change.items():
-        if isinstance(value, Mapping):
-            _update(params[key], value)
-        else:
-            params[key] = value
+    params_file.write_params(path, SMALL, *changes)
 
 
 def examples(

@@ -4,13 +4,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from ruamel.yaml import YAML
+from params_file import HERE, write_params
 
 from stages import build_movie_map
 from stages.recommender import artifacts
 from stages.recommender.errors import UserError
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -21,10 +19,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def set_params(**changes: Any) -> None:
     """Write a params.yaml here: the project's, with these values under ``movie_map``."""
-    yaml = YAML()
-    params = yaml.load(ROOT / "params.yaml")
-    params["movie_map"].update({"join": "title", "fuzzy_threshold": 90.0} | changes)
-    yaml.dump(params, Path("params.yaml"))
+    write_params(HERE, {"movie_map": {"join": "title", "fuzzy_threshold": 90.0} | changes})
 
 
 @pytest.fixture

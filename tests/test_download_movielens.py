@@ -2,13 +2,11 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from ruamel.yaml import YAML
+from params_file import HERE, write_params
 
 from stages import download_movielens
 from stages.recommender.artifacts import MOVIELENS, read_table
@@ -17,17 +15,9 @@ from stages.recommender.errors import run_stage
 ROOT = Path(__file__).parents[1]
 
 
-def set_params(**sections: Mapping[str, Any]) -> None:
-    """Write a params.yaml here: the project's, with these sections changed."""
-    yaml = YAML()
-    params = yaml.load(ROOT / "params.yaml")
-    for section, changes in sections.items():
-        params[section].update(changes)
-    yaml.dump(params, Path("params.yaml"))
-
-
 def set_archive(path: Path) -> None:
-    set_params(movielens={"source": "zip", "zip": {"location": str(path), "sha256": None}})
+    archive = {"location": str(path), "sha256": None}
+    write_params(HERE, {"movielens": {"source": "zip", "zip": archive}})
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +46,7 @@ def test_an_archive_becomes_three_tables(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_the_sample_takes_the_same_path() -> None:
-    set_params(movielens={"source": "sample"})
+    write_params(HERE, {"movielens": {"source": "sample"}})
     download_movielens.main()
     assert pq.read_table(MOVIELENS / "movies.parquet").num_rows > 0
     assert pq.read_table(MOVIELENS / "tags.parquet").num_rows > 0

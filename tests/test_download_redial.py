@@ -1,17 +1,14 @@
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from ruamel.yaml import YAML
+from params_file import HERE, write_params
 
 from stages import download_redial
 from stages.recommender.artifacts import DIALOGUE_SCHEMA, REDIAL, read_table
 from stages.recommender.errors import run_stage
 
-ROOT = Path(__file__).parents[1]
 LINE = (
     b'{"conversationId": "%d", "initiatorWorkerId": -1, "respondentWorkerId": -2, "messages": '
     b'[{"senderWorkerId": -1, "text": "Hi"}], "movieMentions": {}, "initiatorQuestions": [], '
@@ -19,17 +16,9 @@ LINE = (
 )
 
 
-def set_params(**sections: Mapping[str, Any]) -> None:
-    """Write a params.yaml here: the project's, with these sections changed."""
-    yaml = YAML()
-    params = yaml.load(ROOT / "params.yaml")
-    for section, changes in sections.items():
-        params[section].update(changes)
-    yaml.dump(params, Path("params.yaml"))
-
-
 def set_archive(path: Path, sha256: str | None = None) -> None:
-    set_params(redial={"source": "zip", "zip": {"location": str(path), "sha256": sha256}})
+    archive = {"location": str(path), "sha256": sha256}
+    write_params(HERE, {"redial": {"source": "zip", "zip": archive}})
 
 
 @pytest.fixture(autouse=True)
@@ -60,10 +49,8 @@ def test_an_archive_becomes_two_tables(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_the_sample_takes_the_same_path() -> None:
-    set_params(
-        redial={"source": "sample"},
-        sample={"train_dialogues": 60, "test_dialogues": 20},
-    )
+    sizes = {"train_dialogues": 60, "test_dialogues": 20}
+    write_params(HERE, {"redial": {"source": "sample"}, "sample": sizes})
     download_redial.main()
     first = (REDIAL / "train.parquet").read_bytes()
     assert pq.read_table(REDIAL / "train.parquet").num_rows == 60

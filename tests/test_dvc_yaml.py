@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,13 @@ import grimp
 import pytest
 import torch
 from declared_stages import ROOT, DeclaredStage, all_leaves, declared_stages, stage_named
+from params_file import HERE, write_params
 from recorded_params import recorded
-from ruamel.yaml import YAML
 
 from stages.recommender.corpora.sample import write_movielens_zip, write_redial_zip
 from stages.recommender.errors import UserError
 from stages.recommender.modeling.variants import VARIANTS
 from stages.recommender.params import Sample, load_params
-from stages.recommender.presets import override
 
 NAMES = [stage.name for stage in declared_stages()]
 MODELS = [name for name in NAMES if name.startswith("train@")]
@@ -191,14 +189,6 @@ class StageRun:
     folder: Path = field(repr=False)
 
 
-def write_params(folder: Path, *changes: Mapping[str, Any]) -> None:
-    yaml = YAML()
-    params = yaml.load(ROOT / "params.yaml")
-    for change in changes:
-        override(params, deepcopy(change))
-    yaml.dump(params, folder / "params.yaml")
-
-
 def copy(path: Path, source: Path, target: Path) -> None:
     (target / path).parent.mkdir(parents=True, exist_ok=True)
     if (source / path).is_dir():
@@ -248,7 +238,7 @@ def runs(
     done = {}
     for stage in declared_stages():
         folder = tmp_path_factory.mktemp(stage.name)
-        write_params(folder, tiny)
+        write_params(folder / HERE, tiny)
         for path in stage.data:
             copy(path, finished, folder)
         done[stage.name] = run(stage, folder)
@@ -266,7 +256,7 @@ def run_again(
     stage = stage_named(name)
     for path in stage.data:
         copy(path, runs[name].folder, tmp_path)
-    write_params(tmp_path, *changes)
+    write_params(tmp_path / HERE, *changes)
     return run(stage, tmp_path)
 
 
@@ -292,7 +282,7 @@ def other_sources(
         patch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
         patch.setattr("time.sleep", lambda seconds: None)
         for section, change in sources:
-            write_params(folder, tiny, {section: change})
+            write_params(folder / HERE, tiny, {section: change})
             module = importlib.import_module(f"stages.download_{section}")
             with recorded(module) as recording:
                 try:

@@ -5,14 +5,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from ruamel.yaml import YAML
+from params_file import HERE, write_params
 
 from stages import fit_baselines
 from stages.recommender import artifacts
 from stages.recommender.errors import UserError
 from stages.recommender.evaluation.baselines.registry import NAMES
 
-PARAMS = Path(__file__).parents[1] / "params.yaml"
 MOVIES = 12
 
 
@@ -74,12 +73,12 @@ def write_examples(reading: str, split: str, table: pa.Table) -> None:
 
 
 def configure(protocol: str) -> None:
-    yaml = YAML()
-    params = yaml.load(PARAMS)
-    params["dialogues"]["protocol"] = protocol
-    params["compute"] = {"device": "cpu", "threads": 1, "precision": "float32"}
-    params["evaluation"]["readings"] = ["before", "turn", "paper-split"]
-    yaml.dump(params, Path("params.yaml"))
+    changes = {
+        "dialogues": {"protocol": protocol},
+        "compute": {"device": "cpu", "threads": 1, "precision": "float32"},
+        "evaluation": {"readings": ["before", "turn", "paper-split"]},
+    }
+    write_params(HERE, changes)
 
 
 def rankings(name: str, reading: str) -> list[list[int]]:

@@ -9,6 +9,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from stages.recommender.presets import override
+
 ROOT = Path(__file__).parents[2]
 NAME = "killed"
 """Of the workspace."""
@@ -96,20 +98,12 @@ def make_checkout(folder: Path, encoder: Path, short: bool = False) -> None:
         (folder / name).write_text(content, encoding="utf-8")
     yaml = YAML()
     params = yaml.load(ROOT / "params.yaml")
-    _update(params, SMALL)
+    override(params, SMALL)
     files = [{"name": path.name, "sha256": None} for path in sorted(encoder.iterdir())]
-    _update(params, {"encoder": {"source": "folder", "folder": str(encoder), "files": files}})
+    override(params, {"encoder": {"source": "folder", "folder": str(encoder), "files": files}})
     for name in set(params["models"]) - set(MODELS):
         del params["models"][name]
     yaml.dump(params, folder / "params.yaml")
-
-
-def _update(params: Any, change: dict[str, Any]) -> None:
-    for key, value in change.items():
-        if isinstance(value, dict):
-            _update(params[key], value)
-        else:
-            params[key] = value
 
 
 def command(python: Path) -> list[str]:
