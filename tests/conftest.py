@@ -1,4 +1,4 @@
-"""What tests share: the real corpora where they are, and a tiny encoder made on the spot."""
+"""What tests share: a folder to work in, the real corpora, a tiny encoder made on the spot."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 from tiny_encoder import write_tiny_encoder
 
+from stages.recommender import artifacts
+
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, which is the current one, with a cache of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(artifacts, "CACHE", tmp_path / ".cache")
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -15,16 +15,14 @@ TRAININGS = 1 + len(PARTS) + len(FRACTIONS)
 
 
 @pytest.fixture
-def project(tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(here: Path, tiny_encoder: Path) -> Path:
     """A folder with all that the stage reads; each training has one epoch."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(artifacts, "CACHE", tmp_path / ".cache")
     small_project.write_project(
-        tmp_path, tiny_encoder, {"ablation": {"epochs": 1, "seed": 5, "repeats": 1}}
+        here, tiny_encoder, {"ablation": {"epochs": 1, "seed": 5, "repeats": 1}}
     )
-    for path in (tmp_path / artifacts.TITLES).glob("*/test.parquet"):
+    for path in (here / artifacts.TITLES).glob("*/test.parquet"):
         path.unlink()
-    return tmp_path
+    return here
 
 
 def trainings(monkeypatch: pytest.MonkeyPatch, most: int = 99) -> list[str]:

@@ -12,8 +12,7 @@ from stages.recommender.errors import UserError
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def committed(here: Path) -> None:
     set_params()
 
 

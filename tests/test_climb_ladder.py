@@ -20,20 +20,18 @@ SAMPLE = Sample(seed=1, movies=40, train_dialogues=60, test_dialogues=20)
 
 
 @pytest.fixture
-def project(tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(here: Path, tiny_encoder: Path) -> Path:
     """A folder with all that the stage reads; each rung is trained with two seeds."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(artifacts, "CACHE", tmp_path / ".cache")
     ladder = {"epochs": 1, "seed": 5, "repeats": 2}
-    small_project.write_params(tmp_path / "params.yaml", {"ladder": ladder})
+    small_project.write_params(here / "params.yaml", {"ladder": ladder})
     small_project.write_encoder(tiny_encoder, artifacts.ENCODER)
-    write_redial_zip(SAMPLE, tmp_path / "redial.zip")
-    write_movielens_zip(SAMPLE, tmp_path / "movielens.zip")
-    for part, table in whole(read_redial(tmp_path / "redial.zip")).items():
+    write_redial_zip(SAMPLE, here / "redial.zip")
+    write_movielens_zip(SAMPLE, here / "movielens.zip")
+    for part, table in whole(read_redial(here / "redial.zip")).items():
         artifacts.write_table(artifacts.REDIAL / f"{part}.parquet", table, table.schema)
-    for name, table in read_movielens(tmp_path / "movielens.zip").items():
+    for name, table in read_movielens(here / "movielens.zip").items():
         artifacts.write_table(artifacts.MOVIELENS / f"{name}.parquet", table, table.schema)
-    return tmp_path
+    return here
 
 
 def trainings(monkeypatch: pytest.MonkeyPatch, most: int = 99) -> list[str]:

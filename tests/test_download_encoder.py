@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 from params_file import HERE, write_params
 
@@ -8,10 +6,7 @@ from stages.recommender.artifacts import ENCODER
 from stages.recommender.corpora.encoder_manifest import check_encoder
 from stages.recommender.errors import run_stage
 
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def test_the_installed_package_has_the_files_of_the_parameters() -> None:

@@ -12,17 +12,14 @@ from stages import download_movielens
 from stages.recommender.artifacts import MOVIELENS, read_table
 from stages.recommender.errors import run_stage
 
+pytestmark = pytest.mark.usefixtures("here")
+
 ROOT = Path(__file__).parents[1]
 
 
 def set_archive(path: Path) -> None:
     archive = {"location": str(path), "sha256": None}
     write_params(HERE, {"movielens": {"source": "zip", "zip": archive}})
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def pack(movies: int) -> Path:

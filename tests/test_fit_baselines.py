@@ -50,13 +50,11 @@ def movies() -> pa.Table:
 
 
 @pytest.fixture
-def project(tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(here: Path, tiny_encoder: Path) -> Path:
     """A project with all that the stage reads: movie 5 is the label in training, 6 in validation.
 
     Of the paper's split, the training part has the label 5 and the test part the label 6.
     """
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(artifacts, "CACHE", tmp_path / ".cache")
     configure(protocol="corrected")
     shutil.copytree(tiny_encoder, artifacts.ENCODER)
     artifacts.write_table(artifacts.MOVIES, movies(), artifacts.MOVIE_SCHEMA)
@@ -64,7 +62,7 @@ def project(tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch)
     write_examples("whole", "validation", examples(8, 10, 6, ["test"] * 8))
     for reading in ("whole", "before", "turn"):
         write_examples(reading, "test", examples(4, 100, 6, [None] * 4))
-    return tmp_path
+    return here
 
 
 def write_examples(reading: str, split: str, table: pa.Table) -> None:

@@ -70,9 +70,8 @@ def sample(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture
-def project(sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(sample, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
+def project(here: Path, sample: Path) -> None:
+    shutil.copytree(sample, here, dirs_exist_ok=True)
     set_params()
 
 

@@ -18,9 +18,8 @@ def set_params(**tags: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def project(tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def project(here: Path, tiny_encoder: Path) -> None:
     """A catalogue of two movies, which are MovieLens' 9 and 7."""
-    monkeypatch.chdir(tmp_path)
     set_params()
     small_project.write_encoder(tiny_encoder, artifacts.ENCODER)
     movies = small_project.movies(2)

@@ -191,10 +191,8 @@ def test_a_training_that_goes_astray_is_one_sentence_and_keeps_its_last_good_sta
 
 
 @pytest.fixture
-def project(tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small_project.write_project(tmp_path, tiny_encoder)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(artifacts, "CACHE", tmp_path / ".cache")
+def project(here: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_project.write_project(here, tiny_encoder)
     monkeypatch.setattr(sys, "argv", ["train", MODEL])
 
 

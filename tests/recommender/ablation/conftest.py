@@ -8,13 +8,6 @@ from stages.recommender.params import Params, load_params
 from stages.recommender.training.run import Inputs
 
 
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(artifacts, "CACHE", tmp_path / ".cache")
-    return tmp_path
-
-
 @pytest.fixture
 def params(here: Path) -> Params:
     small_project.write_params(Path("params.yaml"), {"ablation": {"epochs": 1, "repeats": 1}})

@@ -20,14 +20,9 @@ from stages.recommender.training.results import metrics_of, write_results
 from stages.recommender.training.run import Inputs, ModelRun
 from stages.recommender.training.scoring import ranking_table, score
 
+pytestmark = pytest.mark.usefixtures("here")
+
 GATE = "softmax-gate"
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(artifacts, "CACHE", tmp_path / ".cache")
-    return tmp_path
 
 
 @pytest.fixture
