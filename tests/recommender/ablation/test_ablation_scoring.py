@@ -2,6 +2,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from whole_rankings import whole_rankings
 
 from stages.recommender.ablation.scoring import TESTED, changes, ndcg_column, scored
 from stages.recommender.evaluation.movie_lists import MovieLists
@@ -14,14 +15,7 @@ READINGS = ("all", "new", "before", "turn", "turn fresh")
 
 def rankings(best: Sequence[int], labels: Sequence[int] = (3,)) -> Rankings:
     """The same labels for every dialogue, the same movies ranked."""
-    return Rankings(
-        "whole",
-        np.arange(DIALOGUES),
-        np.full(DIALOGUES, -1, dtype=np.int32),
-        MovieLists.from_rows([[]] * DIALOGUES),
-        MovieLists.from_rows([list(labels)] * DIALOGUES),
-        np.tile(np.array(best, dtype=np.int32), (DIALOGUES, 1)),
-    )
+    return whole_rankings([list(best)] * DIALOGUES, [[]] * DIALOGUES, [list(labels)] * DIALOGUES)
 
 
 def answers(*trainings: Rankings) -> dict[str, list[Rankings]]:

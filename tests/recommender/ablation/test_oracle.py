@@ -1,23 +1,10 @@
 import numpy as np
 import pytest
+from whole_rankings import whole_rankings
 
 from stages.recommender.ablation.oracle import gated, reranked, without_mentions
 from stages.recommender.evaluation import metrics
-from stages.recommender.evaluation.movie_lists import MovieLists
 from stages.recommender.evaluation.rankings import Rankings
-
-
-def rankings(
-    ranked: list[list[int]], mentions: list[list[int]], labels: list[list[int]]
-) -> Rankings:
-    return Rankings(
-        "whole",
-        np.arange(len(ranked)),
-        np.full(len(ranked), -1, dtype=np.int32),
-        MovieLists.from_rows(mentions),
-        MovieLists.from_rows(labels),
-        np.array(ranked, dtype=np.int32),
-    )
 
 
 def ndcg(answers: Rankings) -> list[float]:
@@ -25,7 +12,7 @@ def ndcg(answers: Rankings) -> list[float]:
 
 
 # mentions 7, 8, 9; of the labels 9 is mentioned, 2 is ranked fourth, 5 is not ranked
-ONE = rankings([[7, 1, 9, 2, 8, 3]], [[7, 8, 9, 7]], [[2, 5, 9]])
+ONE = whole_rankings([[7, 1, 9, 2, 8, 3]], [[7, 8, 9, 7]], [[2, 5, 9]])
 BEST = 1 + 1 / np.log2(3) + 1 / np.log2(4)
 """Of three labels: ranks 1, 2 and 3."""
 
@@ -46,7 +33,7 @@ def test_a_perfect_gate_repeats_what_comes_again_and_nothing_else() -> None:
 
 
 def test_a_perfect_gate_repeats_what_was_not_ranked_as_well() -> None:
-    answers = rankings([[1, 2, 3]] * 2, [[6, 5], []], [[5, 6], [3]])
+    answers = whole_rankings([[1, 2, 3]] * 2, [[6, 5], []], [[5, 6], [3]])
     assert gated(answers).ranking.tolist() == [[5, 6, 1], [1, 2, 3]]
     assert ndcg(gated(answers)) == pytest.approx([1.0, 0.5])
 
@@ -63,7 +50,7 @@ def test_no_merging_of_mentions_and_new_movies_beats_the_perfect_gate() -> None:
         ranked = random.permutation(12)[:9].astype(np.int32)
         mentions = random.choice(12, 4, replace=False).tolist()
         labels = random.choice(12, 3, replace=False).tolist()
-        answers = rankings([ranked.tolist()], [mentions], [labels])
+        answers = whole_rankings([ranked.tolist()], [mentions], [labels])
         new = [movie for movie in ranked if movie not in mentions]
         old = random.permutation(mentions).tolist()
         mine = sorted(random.choice(len(new) + 4, 4, replace=False).tolist())
@@ -71,5 +58,5 @@ def test_no_merging_of_mentions_and_new_movies_beats_the_perfect_gate() -> None:
         for place, movie in zip(mine, old, strict=True):
             merged.insert(place, movie)
         merged = merged[:9] + [-1] * (9 - len(merged))
-        other = rankings([merged], [mentions], [labels])
+        other = whole_rankings([merged], [mentions], [labels])
         assert ndcg(gated(answers))[0] >= ndcg(other)[0] - 1e-12

@@ -2,11 +2,13 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from local_server import QUICK, Server, content, free_port
+from one_sentence import one_sentence
 
 from stages.recommender.corpora.encoder_files import gather_encoder
 from stages.recommender.corpora.encoder_manifest import check_encoder
@@ -51,11 +53,7 @@ def gather(wanted: Encoder, tmp_path: Path) -> Path:
     return folder
 
 
-def sentence(wanted: Encoder, tmp_path: Path) -> str:
-    with pytest.raises(UserError) as caught:
-        gather(wanted, tmp_path)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+sentence = partial(one_sentence, gather)
 
 
 def assert_whole(folder: Path) -> None:

@@ -5,14 +5,15 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 from local_server import QUICK, Respond, Server, answer, content, drop, free_port, local_server
+from one_sentence import one_sentence
 from self_signed import self_signed
 
 from stages.recommender.corpora.fetching import fetch
-from stages.recommender.errors import UserError
 
 BODY = random.Random(1).randbytes(400_000)
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -24,12 +25,7 @@ def get(location: str, cache: Path, sha256: str | None = SHA256) -> Path:
     return fetch(location, "x.location", sha256, "x.sha256", cache=cache, patience=QUICK)
 
 
-def sentence(location: str, cache: Path, sha256: str | None = SHA256) -> str:
-    with pytest.raises(UserError) as caught:
-        get(location, cache, sha256)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
+sentence = partial(one_sentence, get)
 
 
 def test_a_file_is_brought(server: Server, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ import io
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from local_server import QUICK, Server, answer, answer_json, content, drop, free_port
+from one_sentence import one_sentence
 from redial_tables import whole
 
 from stages.recommender.artifacts import DIALOGUE_SCHEMA
@@ -117,11 +119,7 @@ def read(cache: Path) -> dict[str, pa.Table]:
     return whole(redial.read_hub(HUB, cache=cache, patience=QUICK))
 
 
-def sentence(cache: Path) -> str:
-    with pytest.raises(UserError) as caught:
-        read(cache)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+sentence = partial(one_sentence, read)
 
 
 def test_both_splits_are_read(mirror: Server, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.testing import assert_array_equal
+from whole_rankings import whole_rankings
 
 from stages.recommender.artifacts import RANKING_SCHEMA, read_table, write_table
 from stages.recommender.evaluation.movie_lists import MovieLists
@@ -15,14 +16,7 @@ from stages.recommender.evaluation.rankings import DEPTH, Rankings, fresh, new, 
 
 def rankings(mentions: list[list[int]], labels: list[list[int]], best: list[list[int]]) -> Rankings:
     padded = [row + [-1] * (DEPTH - len(row)) for row in best]
-    return Rankings(
-        "whole",
-        np.arange(len(best), dtype=np.int64),
-        np.full(len(best), -1, dtype=np.int32),
-        MovieLists.from_rows(mentions),
-        MovieLists.from_rows(labels),
-        np.array(padded, dtype=np.int32).reshape(len(best), DEPTH),
-    )
+    return whole_rankings(padded, mentions, labels)
 
 
 def ranked(found: Rankings) -> list[list[int]]:

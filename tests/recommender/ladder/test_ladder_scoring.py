@@ -2,8 +2,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from whole_rankings import whole_rankings
 
-from stages.recommender.evaluation.movie_lists import MovieLists
 from stages.recommender.evaluation.rankings import Rankings
 from stages.recommender.ladder.rungs import Repair
 from stages.recommender.ladder.scoring import Answers, scored
@@ -15,14 +15,7 @@ DIALOGUES = 12
 
 def rankings(best: Sequence[int], label: int = 3) -> Rankings:
     """The same label for every dialogue, the same movies ranked."""
-    return Rankings(
-        "whole",
-        np.arange(DIALOGUES),
-        np.full(DIALOGUES, -1, dtype=np.int32),
-        MovieLists.from_rows([[]] * DIALOGUES),
-        MovieLists.from_rows([[label]] * DIALOGUES),
-        np.tile(np.array(best, dtype=np.int32), (DIALOGUES, 1)),
-    )
+    return whole_rankings([list(best)] * DIALOGUES, [[]] * DIALOGUES, [[label]] * DIALOGUES)
 
 
 def answers(name: str, *trainings: Rankings) -> Answers:

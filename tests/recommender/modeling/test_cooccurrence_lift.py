@@ -7,20 +7,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ragged_rows import ragged
 
 from stages.recommender.modeling.cooccurrence import FLOOR, Cooccurrence
-from stages.recommender.modeling.ragged import Ragged
 
 MOVIES = 4
 NAMED = [[0, 1, 2], [0, 1], [0, 3]]
 RECOMMENDED = [[1, 2], [1], [0, 3]]
 SHARE = [1 / 3, 2 / 3, 1 / 3, 1 / 3]
 SHRINKAGE = 2.0
-
-
-def ragged(rows: list[list[int]]) -> Ragged:
-    values = torch.tensor([value for row in rows for value in row], dtype=torch.int64)
-    return Ragged(values, torch.tensor([len(row) for row in rows]))
 
 
 def counts(named: list[list[int]], recommended: list[list[int]]) -> Cooccurrence:

@@ -2,12 +2,12 @@ import math
 
 import pytest
 import torch
+from ragged_rows import ragged
 from torch.nn import functional
 
 from stages.recommender.modeling.cooccurrence import FLOOR, Cooccurrence
 from stages.recommender.modeling.gate import BEFORE, READINGS, RULES, GatedRecommender
 from stages.recommender.modeling.mention_context import MentionContext
-from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.params import Gate
 
 GATE = Gate(
@@ -27,11 +27,6 @@ GATE = Gate(
 )
 MOVIES, WIDTH = 4, 5
 WHOLE, TURN = READINGS.index("whole"), READINGS.index("turn")
-
-
-def ragged(rows: list[list[int]]) -> Ragged:
-    values = torch.tensor([value for row in rows for value in row], dtype=torch.int64)
-    return Ragged(values, torch.tensor([len(row) for row in rows]))
 
 
 @pytest.fixture

@@ -16,11 +16,6 @@ ALIEN, BABADOOK = 101, 100
 
 
 @pytest.fixture(scope="module")
-def models(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_models(tmp_path_factory.mktemp("api"), tiny_encoder)
-
-
-@pytest.fixture(scope="module")
 def address(models: Path) -> Iterator[str]:
     with served(models) as address:
         yield address

@@ -3,7 +3,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served_models import write_models
 from typer.testing import CliRunner
 
 from stages.recommender.errors import UserError
@@ -12,11 +11,6 @@ from stages.recommender.serving.export import export_model
 from stages.recommender.serving.recommender import Recommender
 
 BABADOOK, ALIEN = 100, 101
-
-
-@pytest.fixture(scope="module")
-def models(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_models(tmp_path_factory.mktemp("asked"), tiny_encoder)
 
 
 def run(models: Path, *arguments: str, given: str | None = None) -> str:

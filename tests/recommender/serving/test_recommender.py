@@ -5,7 +5,7 @@ from pathlib import Path
 import grimp
 import pytest
 import torch
-from served_models import READ_TITLES, write_gate, write_models
+from served_models import READ_TITLES, write_gate
 
 from stages.recommender.dialogues.contexts import mention_contexts
 from stages.recommender.errors import UserError
@@ -18,11 +18,6 @@ from stages.recommender.tokens import load_tokenizer
 
 BABADOOK, ALIEN, TOYS = 100, 101, 102
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="module")
-def models(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_models(tmp_path_factory.mktemp("served"), tiny_encoder)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from headless import DESKTOP, PHONE, Browser, ask, logged, missing, requested, s
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
-from served_models import HOSTILE, served, write_models
+from served_models import HOSTILE, served
 
 _PATIENCE = 180.0
 """Seconds; a machine with much else to do takes a minute to open a page."""
@@ -24,8 +24,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def address(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served(write_models(tmp_path_factory.mktemp("web"), tiny_encoder)) as address:
+def address(models: Path) -> Iterator[str]:
+    with served(models) as address:
         yield address
 
 

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import torch
+from ragged_rows import ragged
 
 from stages.recommender.modeling.gate import READINGS
 from stages.recommender.modeling.ragged import Ragged
@@ -8,11 +9,6 @@ from stages.recommender.training.batches import DialogueExamples
 from stages.recommender.training.gate_examples import GateExamples
 
 MOVIES = 9
-
-
-def ragged(rows: list[list[int]]) -> Ragged:
-    values = torch.tensor([value for row in rows for value in row], dtype=torch.int64)
-    return Ragged(values, torch.tensor([len(row) for row in rows], dtype=torch.int64))
 
 
 def lists(rows: Ragged) -> list[list[int]]:

@@ -6,13 +6,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from ragged_rows import ragged
 from torch import Tensor
 from torch.nn import functional
 
 from stages.recommender import artifacts
 from stages.recommender.evaluation.rankings import top
 from stages.recommender.modeling.losses import binary_cross_entropy
-from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender
 from stages.recommender.params import Mentions, Model
 from stages.recommender.training.batches import DialogueExamples, TagExamples
@@ -41,17 +41,10 @@ def model() -> OneShotRecommender:
     return OneShotRecommender(VARIANTS["multitask"], WIDTH, MOVIES, PARAMS)
 
 
-def rows(*lists: list[int]) -> Ragged:
-    values = [value for row in lists for value in row]
-    return Ragged(
-        torch.tensor(values, dtype=torch.int64), torch.tensor([len(row) for row in lists])
-    )
-
-
 @pytest.fixture
 def examples() -> DialogueExamples:
-    labels = rows([0], [1, 2], [5], [3], [0, 4])
-    empty = rows([], [], [], [], [])
+    labels = ragged([[0], [1, 2], [5], [3], [0, 4]])
+    empty = ragged([[]] * 5)
     return DialogueExamples(empty, empty, labels, torch.randn(5, WIDTH))
 
 
@@ -76,7 +69,7 @@ def test_the_loss_is_the_mean_over_examples_whatever_the_batch(
 
 @pytest.mark.parametrize("batch", [2, 100])
 def test_the_tags_loss_is_the_mean_over_tags(model: OneShotRecommender, batch: int) -> None:
-    tags = TagExamples(rows([], [], []), torch.tensor([3, 0, 3]), torch.randn(3, WIDTH))
+    tags = TagExamples(ragged([[]] * 3), torch.tensor([3, 0, 3]), torch.randn(3, WIDTH))
     probabilities = model.eval().tag_logits(tags.vectors).softmax(1)
     by_hand = -sum(probabilities[tag, movie].log() for tag, movie in enumerate([3, 0, 3])) / 3
     assert score_tags(model, None, tags, batch, CPU) == pytest.approx(by_hand.item(), rel=1e-6)
@@ -112,7 +105,7 @@ def test_best_movies_are_those_of_numpy_ties_included(scores: np.ndarray, depth:
 def test_kept_vectors_need_no_encoder(examples: DialogueExamples) -> None:
     assert sentence_vectors(None, examples) is examples.vectors
     with pytest.raises(RuntimeError, match="need an encoder"):
-        sentence_vectors(None, DialogueExamples(rows([1]), rows([]), rows([0])))
+        sentence_vectors(None, DialogueExamples(ragged([[1]]), ragged([[]]), ragged([[0]])))
 
 
 def test_rankings_stand_beside_what_they_answer() -> None:
