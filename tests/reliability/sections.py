@@ -10,6 +10,8 @@ import platform
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from joblib import cpu_count
+
 from stages.recommender import artifacts
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +47,9 @@ class Section:
 def machine() -> str:
     """This machine in a few words."""
     pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-    return f"{os.cpu_count()} cores, {pages * size / 2**30:.0f} GiB, {platform.system()}"
+    cores = cpu_count()  # that this process may use
+    shown = f"{cores} core{'s' if cores > 1 else ''}"
+    return f"{shown}, {pages * size / 2**30:.0f} GiB, {platform.system()}"
 
 
 def write_section(name: str, section: Section) -> None:
