@@ -14,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PRESETS := $(if $(filter sample,$(CORPUS)),sample) $(PRESET)
 
-.PHONY: run test check kill processes storage reliability bench search load examples linking new-movies screenshots lint lock clean
+.PHONY: run test check kill processes storage memory reliability bench search load examples linking new-movies screenshots lint lock clean
 .DEFAULT_GOAL := run
 
 # made again when the lock changes; the stamp is written last, so that a broken install is retried
@@ -52,6 +52,12 @@ processes: $(VENV)/.installed
 storage: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-s3.lock
 	$(BIN)/python tests/reliability/shared_storage.py
+
+# the data stages' memory at ten times the data, from the real corpus in data/ and ReDial's archive:
+# make memory REDIAL=redial_dataset.zip
+REDIAL ?= redial_dataset.zip
+memory: $(VENV)/.installed
+	$(BIN)/python -m tests.benchmarks.memory $(REDIAL)
 
 # RELIABILITY.md, from the figures that the scripts left in docs/reliability
 reliability: $(VENV)/.installed
