@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import scaling
+from tests.benchmarks import memory, scaling
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
@@ -26,7 +26,7 @@ def test_the_files_are_what_the_script_reckons(tables: dict[str, list[dict[str, 
 
 def test_the_page_quotes_the_files_and_its_links_lead_somewhere() -> None:
     quoted = re.findall(r"<!-- (\S+) -->\n```\n(.*?)\n```", PAGE, flags=re.DOTALL)
-    assert len(quoted) == 2
+    assert len(quoted) == 3
     for path, table in quoted:
         assert table == (ROOT / path).read_text(encoding="utf-8").rstrip("\n")
     assert f"holds {scaling.limit(FIGURES)} times" in " ".join(PAGE.split())
@@ -40,6 +40,17 @@ def test_what_it_says_of_preparation_was_measured() -> None:
     [row] = [row for row in rows if row["what"].startswith("build_movie_map")]
     counts = row["what"].removeprefix("build_movie_map, ")
     assert f"{counts} take {row['seconds']} s and {row['memory, GiB']} GiB" in PAGE
+
+
+def test_what_it_says_of_memory_was_measured() -> None:
+    path = ROOT / "docs" / "benchmarks" / "memory.json"
+    stages = json.loads(path.read_text(encoding="utf-8"))["stages"]
+    assert [stage["stage"] for stage in stages] == list(memory.STAGES)
+    grown = {stage["stage"]: stage[str(memory.TIMES)] / stage["1"] for stage in stages}
+    most = max(grown, key=lambda stage: grown[stage])
+    assert grown[most] <= memory.MOST
+    said = f"most grows `{most}`, to {grown[most]:.2f} times the memory"
+    assert said in " ".join(PAGE.split())
 
 
 def test_the_arithmetic_by_hand(tables: dict[str, list[dict[str, str]]]) -> None:

@@ -110,13 +110,14 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
     for place, row in enumerate(reversed(rows)):
         for offset, times, color in ((0.19, 1, SMALL), (-0.19, TIMES, LARGE)):
-            memory = row[str(times)]
+            memory, ink = row[str(times)], "black" if times == 1 else "white"
             axis.barh(place + offset, memory, 0.36, color=color)
-            axis.text(memory, place + offset, f" {memory:.2f}", va="center", fontsize=9)
+            shown = {"color": ink, "va": "center", "ha": "right", "fontsize": 9}
+            axis.text(memory, place + offset, f"{memory:.2f} ", **shown)
         axis.vlines(MOST * row["1"], place - 0.4, place + 0.4, color="black", linestyle=":")
     axis.set_yticks(range(len(rows)), [row["stage"] for row in reversed(rows)])
     axis.set_title("Most memory of a stage, GiB", loc="left")
-    axis.set_xlim(0, 1.15 * max(MOST * row["1"] for row in rows))
+    axis.set_xlim(0, 1.05 * max(MOST * row["1"] for row in rows))
     marks = [plt.Rectangle((0, 0), 1, 1, color=color) for color in (SMALL, LARGE)]
     [limit] = axis.plot([], color="black", linestyle=":")
     labels = [
@@ -124,7 +125,9 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         f"{TIMES} times ReDial, MovieLens as large as ml-latest",
         f"{MOST} times the former",
     ]
-    figure.legend([*marks, limit], labels, loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(
+        [*marks, limit], labels, loc="outside lower left", ncols=3, frameon=False, fontsize=9
+    )
     axis.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=130)
 
