@@ -20,7 +20,8 @@ from tabulate import tabulate
 
 from stages.recommender import artifacts
 from stages.recommender.errors import UserError, run_stage
-from stages.recommender.presets import load_preset, options
+from stages.recommender.presets import flatten, load_preset, options
+from stages.recommender.workspace import PATHS, from_here
 from stages.recommender.yaml_files import read_yaml
 
 SEARCHES, LOGS = Path("docs/searches"), Path("docs/results/searches")
@@ -51,13 +52,25 @@ def run_trial(name: str, search: Mapping[str, Any], trial: Mapping[str, Any]) ->
     Raises:
         UserError: It failed; its own message stands above.
     """
-    words = [word for preset in search["presets"] for word in options(load_preset(preset))]
-    words += options(search["base"]) + options(trial)
+    presets = [load_preset(preset) for preset in search["presets"]]
+    words = [word for preset in presets for word in options(preset)]
+    words += options(_paths(presets)) + options(search["base"]) + options(trial)
     stage = f"train@{search['model']}"
     command = ["exp", "run", "--temp", "--name", experiment_name(name, trial), *words, stage]
     environment = os.environ | {"DVC_NO_ANALYTICS": "true"}
     if subprocess.run([sys.executable, "-m", "dvc", *command], env=environment).returncode:
         raise UserError(f"the trial with {told(trial)} failed, see above; run the search again")
+
+
+def _paths(presets: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The presets' relative paths, as they are called from a folder elsewhere."""
+    known = {".".join(path) for path in PATHS}
+    return {
+        key: from_here(value)
+        for preset in presets
+        for key, value in flatten(preset)
+        if key in known
+    }
 
 
 def log(

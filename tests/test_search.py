@@ -90,3 +90,14 @@ def test_every_trial_sets_parameters_that_there_are(
             params[section][name] = value
         Params.model_validate(params)
         assert all(committed[key] != value for key, value in trial.items())
+
+
+def test_relative_paths_are_those_of_the_files_beside_the_presets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    presets = [
+        {"redial": {"zip": {"location": "a.zip", "sha256": None}}},
+        {"encoder": {"source": "b"}},
+    ]
+    assert search._paths(presets) == {"redial.zip.location": str(tmp_path / "a.zip")}

@@ -94,7 +94,7 @@ def prepare(folder: Path, presets: list[str], values: list[str]) -> None:
         section = params
         for key in sections:
             section = section[key]
-        section[last] = _from_here(section[last])
+        section[last] = from_here(section[last])
     text = _yaml(params)
     target = folder / PARAMS_FILE
     if not target.is_file() or target.read_text(encoding="utf-8") != text:
@@ -119,7 +119,7 @@ def _assign(params: dict[str, Any], assignment: str) -> None:
         raise UserError(f"the value in {assignment!r} is no YAML; put it in quotes") from None
 
 
-def _from_here(location: str | None) -> str | None:
+def from_here(location: str | None) -> str | None:
     """A path that means the same in another folder; a URL as it is."""
     if location is None or "://" in location:
         return location
