@@ -10,7 +10,7 @@ from stages.recommender.artifacts import KNOWN_FOR_SCHEMA, ROWS
 MOST = 10
 """Tags of a movie that are kept where nothing else is asked for."""
 
-_EMPTY = pa.schema([("movielens_id", pa.int64()), ("tag", pa.string())]).empty_table()
+_WORDS = pa.schema([("movielens_id", pa.int64()), ("tag", pa.string())])
 
 
 def known_for(tags: Iterable[pa.Table], movies: pa.Table, most: int = MOST) -> pa.Table:
@@ -29,7 +29,7 @@ def known_for(tags: Iterable[pa.Table], movies: pa.Table, most: int = MOST) -> p
     """
     joined = movies.filter(pc.is_valid(movies["movielens_id"])).select(["index", "movielens_id"])
     wanted = pc.unique(joined["movielens_id"])
-    given = [_EMPTY, *(_words(part, wanted) for part in tags)]
+    given = [_WORDS.empty_table(), *(_words(part, wanted) for part in tags)]
     counted = pa.concat_tables(given).group_by(["movielens_id", "tag"], use_threads=False)
     counts = counted.aggregate([([], "count_all")])
     order = [("movielens_id", "ascending"), ("count_all", "descending"), ("tag", "ascending")]
