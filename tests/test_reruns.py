@@ -203,7 +203,7 @@ def test_nothing_changed_runs_nothing(finished: Project) -> None:
         ("tags.max_per_movie", 20, ["tokenize_tags", *WITH_TAGS, "compare"]),
         ("dialogues.validation_fraction", 0.2, FROM_ROLES),
         ("training.epochs", 3, [*MODELS, "compare"]),
-        ("gate.epochs", 3, [GATE, *ABLATION]),
+        ("gate.epochs", 4, [GATE, *ABLATION]),
     ],
 )
 def test_a_changed_parameter_runs_its_share(
