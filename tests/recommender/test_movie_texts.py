@@ -36,7 +36,9 @@ def test_texts_have_the_tags_that_most_users_gave(tiny_encoder: Path) -> None:
         {"movie_id": [7, 7, 7, 7, 8], "tag": ["funny", "scary", "Scary", "great", "hi"]},
         schema=artifacts.MOVIELENS_TAG_SCHEMA,
     )
-    params = Titles(max_tokens=8, max_turn_tokens=8, max_movie_tokens=8, tags_per_movie=2)
+    params = Titles(
+        max_tokens=8, max_turn_tokens=8, context_tokens=1, max_movie_tokens=8, tags_per_movie=2
+    )
     table = movie_texts([tags.slice(0, 2), tags.slice(2)], movies, tiny_encoder, params)
     assert table["text"].to_pylist() == ["Movie 0", "Movie 1. scary, funny"]
     assert table["movie"].to_pylist() == [0, 1]

@@ -18,7 +18,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
 @pytest.mark.parametrize(
     "kill",
     [
-        Kill(0, "train@original-rnn", 0.8, "SIGKILL"),
+        Kill(0, "train@original-rnn", 0.5, "SIGKILL"),
         Kill(1, "lock of train@weighted-multitask", 0.1, "SIGKILL"),
     ],
     ids=lambda kill: kill.phase,
