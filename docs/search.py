@@ -73,30 +73,34 @@ def _paths(presets: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
+def results(name: str, search: Mapping[str, Any]) -> dict[str, Any]:
+    """What each trial that has run wrote to the model's metrics, by the experiment's name."""
+    wanted = {experiment_name(name, trial) for trial in search["trials"]}
+    path = str(artifacts.METRICS / f"{search['model']}.json")
+    return {
+        experiment["Experiment"]: json.loads(dvc.api.read(path, rev=experiment["rev"]))
+        for experiment in dvc.api.exp_show()
+        if experiment["Experiment"] in wanted
+    }
+
+
 def log(
-    name: str, search: Mapping[str, Any], experiments: Iterable[Mapping[str, Any]]
+    name: str, search: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """A row a trial that has run, the best first.
 
     Args:
         name: The search's.
         search: Its file.
-        experiments: As ``dvc.api.exp_show`` tells them.
+        found: See :func:`results`.
     """
-    by_name = {each.get("Experiment"): each for each in experiments}
     rows = []
     for trial in search["trials"]:
-        found = by_name.get(experiment_name(name, trial))
-        if found is not None:
-            scores = {score: float(_validation(found, search["model"], score)) for score in SCORES}
+        metrics = found.get(experiment_name(name, trial))
+        if metrics is not None:
+            scores = {score: float(metrics["validation"][score]) for score in SCORES}
             rows.append({"trial": told(trial), **scores})
     return sorted(rows, key=lambda row: -row[SCORES[0]])
-
-
-def _validation(experiment: Mapping[str, Any], model: str, score: str) -> Any:
-    """A score by its column, which names its file where another file has one of the same name."""
-    column = f"validation.{score}"
-    return experiment.get(f"metrics/{model}.json:{column}", experiment.get(column))
 
 
 def as_table(rows: list[dict[str, Any]]) -> str:
@@ -115,10 +119,10 @@ def main() -> None:
     for trial in missing(name, search, (str(e.get("Experiment")) for e in dvc.api.exp_show())):
         print(f"\ntrial: {told(trial)}", flush=True)
         run_trial(name, search, trial)
-        rows = log(name, search, dvc.api.exp_show())
+        rows = log(name, search, results(name, search))
         artifacts.write_json(LOGS / f"{name}.json", rows)
         artifacts.write_text(LOGS / f"{name}.txt", as_table(rows) + "\n")
-    print(f"\n{as_table(log(name, search, dvc.api.exp_show()))}")
+    print(f"\n{as_table(log(name, search, results(name, search)))}")
 
 
 if __name__ == "__main__":

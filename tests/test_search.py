@@ -38,19 +38,12 @@ def test_what_has_run_is_not_run_again() -> None:
 
 
 def test_the_log_tells_validation_scores_the_best_first_and_no_test_score() -> None:
-    scores = {"test.all.ndcg@10": 0.9, "validation.recall@10": 0.4, "validation.loss": 5.5}
-    experiments = [
-        {"Experiment": None, "validation.ndcg@10": 0.99, **scores},  # the workspace
-        {"Experiment": named({}), "validation.ndcg@10": 0.31, **scores},
-        # DVC names the file where another one has a column of the same name
-        {
-            "Experiment": named({"gate.dropout": 0.4}),
-            "metrics/softmax-gate.json:validation.ndcg@10": 0.35,
-            "metrics/original-rnn.json:validation.ndcg@10": 0.05,
-            **scores,
-        },
-    ]
-    rows = search.log("gate", SMALL, experiments)
+    others = {"recall@10": 0.4, "loss": 5.5}
+    found = {
+        named({}): {"validation": {"ndcg@10": 0.31, **others}, "test": {"all": {"ndcg@10": 0.9}}},
+        named({"gate.dropout": 0.4}): {"validation": {"ndcg@10": 0.35, **others}},
+    }
+    rows = search.log("gate", SMALL, found)
     assert rows == [
         {"trial": "gate.dropout 0.4", "ndcg@10": 0.35, "recall@10": 0.4, "loss": 5.5},
         {"trial": "as committed", "ndcg@10": 0.31, "recall@10": 0.4, "loss": 5.5},
