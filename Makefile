@@ -14,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PRESETS := $(if $(filter sample,$(CORPUS)),sample) $(PRESET)
 
-.PHONY: run test check kill processes storage memory reliability bench search load examples linking new-movies screenshots lint lock clean
+.PHONY: run test check kill fuzz processes storage memory reliability bench search load examples linking new-movies screenshots lint lock clean
 .DEFAULT_GOAL := run
 
 # made again when the lock changes; the stamp is written last, so that a broken install is retried
@@ -43,6 +43,10 @@ check: $(VENV)/.installed
 # the small sample pipeline killed sixty times, and whether anything is lost: docs/reliability
 kill: $(VENV)/.installed
 	$(BIN)/python tests/reliability/kill_anywhere.py
+
+# a million inputs for the corpora's parsers: docs/reliability, tests/reliability/findings
+fuzz: $(VENV)/.installed
+	$(BIN)/python tests/reliability/fuzz.py
 
 # models trained in several processes, compared with one, killed, gone on: docs/reliability
 processes: $(VENV)/.installed

@@ -11,6 +11,7 @@ from stages.recommender.errors import UserError
 
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _SHOWN = 60
+_REMEDY = "mend the file or get the archive again"
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,29 @@ def diagnose(file: IO[bytes], archive: Path, expected: Expected, problem: str) -
     Returns:
         The error to raise; it names the line of the first fault.
     """
-    place = f"{archive}: {expected.file_name}"
-    remedy = "mend the file or get the archive again"
+    return first_fault(file, archive, expected) or UserError(
+        f"{archive}: {expected.file_name} cannot be read ({problem.splitlines()[0].rstrip('.')}); "
+        f"{_REMEDY}"
+    )
+
+
+def first_fault(file: IO[bytes], archive: Path, expected: Expected) -> UserError | None:
+    """Look for the first line of a CSV file that is not as it must be.
+
+    Args:
+        file: The file, from its beginning.
+        archive: The archive that it lies in, to name it.
+        expected: What it must be like.
+
+    Returns:
+        The error to raise, if there is one.
+    """
     try:
         _check(file, expected)
     except _FaultError as fault:
-        return UserError(f"{place}, line {fault.line} {fault}; {remedy}")
-    return UserError(f"{place} cannot be read ({problem.splitlines()[0].rstrip('.')}); {remedy}")
+        place = f"{archive}: {expected.file_name}, line {fault.line}"
+        return UserError(f"{place} {fault}; {_REMEDY}")
+    return None
 
 
 def _check(file: IO[bytes], expected: Expected) -> None:
@@ -67,6 +84,9 @@ def _check(file: IO[bytes], expected: Expected) -> None:
         raise _FaultError(
             1, f"must name the columns {', '.join(expected.columns)}, but has no {missing[0]}"
         )
+    for name in expected.columns:
+        if header.count(name) > 1:
+            raise _FaultError(1, f"names the column {name} more than once")
     first_lines: dict[int, int] = {}
     for line, row in rows:
         if len(row) != len(header):
@@ -96,7 +116,10 @@ def _rows(file: IO[bytes]) -> Iterator[tuple[int, list[str]]]:
                 yield line, row
             line = reader.line_num + 1
     except csv.Error as error:
-        raise _FaultError(line, f"is no CSV, a quote is open or out of place ({error})") from None
+        what = f"a quote is open or out of place ({error})"
+        if str(error).startswith("new-line character"):
+            what = "a carriage return stands without a line feed"
+        raise _FaultError(line, f"is no CSV, {what}") from None
 
 
 def _lines(file: IO[bytes]) -> Iterator[str]:
@@ -112,9 +135,11 @@ def _lines(file: IO[bytes]) -> Iterator[str]:
 def _fault(value: str, kind: type, may_be_empty: bool) -> str | None:
     if kind is str:
         return "with a NUL character" if "\0" in value else None
-    digits = value.strip()
+    digits = value.strip(" \t")  # the fast reader passes over these alone
+    if not value and may_be_empty:
+        return None
     if not digits:
-        return None if may_be_empty else "nothing where a number is needed"
+        return "nothing where a number is needed"
     if not _INTEGER.fullmatch(digits) or not -(2**63) <= int(digits) < 2**63:
         return "which is no whole number of 64 bits"
     return None

@@ -8,6 +8,7 @@ be, :mod:`~stages.recommender.corpora.csv_diagnosis` finds the line.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,7 +20,7 @@ from stages.recommender.artifacts import (
     MOVIELENS_TAG_SCHEMA,
 )
 from stages.recommender.corpora.archives import Archive, open_archive
-from stages.recommender.corpora.csv_diagnosis import Expected, diagnose
+from stages.recommender.corpora.csv_diagnosis import Expected, diagnose, first_fault
 
 NO_GENRES = "(no genres listed)"
 
@@ -32,6 +33,7 @@ LINKS = Expected(
     may_be_empty=frozenset({"tmdbId"}),
 )
 
+_BLOCK = 1 << 20
 _ARROW_TYPES: Mapping[type, pa.DataType] = {int: pa.int64(), str: pa.string()}
 
 
@@ -49,9 +51,14 @@ def read_archive(path: Path) -> dict[str, pa.Table]:
         UserError: The archive or a line in it is not as it should be.
     """
     with open_archive(path) as archive:
-        movies = _read(archive, MOVIES)
-        tags = _read(archive, TAGS)
-        links = _read(archive, LINKS) if archive.find(LINKS.file_name) else None
+        return read_members(archive)
+
+
+def read_members(archive: Archive) -> dict[str, pa.Table]:
+    """Read a GroupLens archive where it is open already; see :func:`read_archive`."""
+    movies = _read(archive, MOVIES)
+    tags = _read(archive, TAGS)
+    links = _read(archive, LINKS) if archive.find(LINKS.file_name) else None
     return {
         "movies": pa.table(
             [movies["movieId"], movies["title"], _genres(movies["genres"])],
@@ -83,6 +90,12 @@ def _read(archive: Archive, expected: Expected) -> pa.Table:
     if not _is_sound(table, expected):
         with archive.open(expected.file_name) as file:
             raise diagnose(file, archive.path, expected, "a value is not as it should be")
+    with archive.open(expected.file_name) as file:
+        doubtful = _is_doubtful(file, expected)
+    if doubtful:
+        with archive.open(expected.file_name) as file:
+            if fault := first_fault(file, archive.path, expected):
+                raise fault
     return table
 
 
@@ -94,6 +107,19 @@ def _is_sound(table: pa.Table, expected: Expected) -> bool:
         if kind is str and pc.any(pc.match_substring(column, "\0")).as_py():
             return False
     return expected.unique is None or len(table[expected.unique].unique()) == len(table)
+
+
+def _is_doubtful(file: IO[bytes], expected: Expected) -> bool:
+    """Whether the fast reader may have taken for right what is not.
+
+    It makes one value of all that follows an open quote, and takes either of two columns of the
+    same name.
+    """
+    header, quotes = b"", 0
+    while block := file.read(_BLOCK):
+        header = header or b"".join(block.lstrip(b"\r\n").splitlines()[:1])
+        quotes += block.count(b'"')
+    return bool(quotes % 2) or any(header.count(name.encode()) > 1 for name in expected.columns)
 
 
 def _genres(column: pa.ChunkedArray) -> pa.Array:

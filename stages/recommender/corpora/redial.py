@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from stages.recommender.artifacts import DIALOGUE_SCHEMA, ROWS
-from stages.recommender.corpora.archives import open_archive
+from stages.recommender.corpora.archives import Archive, open_archive
 from stages.recommender.corpora.fetching import DOWNLOADS
 from stages.recommender.corpora.hub import dataset_files, hub_file
 from stages.recommender.corpora.patience import PATIENCE, Patience
@@ -49,11 +49,16 @@ def read_archive(path: Path) -> Parts:
         UserError: The archive or a line in it is not as it should be.
     """
     with open_archive(path) as archive:
-        for split in SPLITS:
-            name = f"{split}_data.jsonl"
-            with archive.open(name) as file:
-                for part in _tables(_parsed_lines(_lines(file, f"{path}: {name}"))):
-                    yield split, part
+        yield from read_members(archive)
+
+
+def read_members(archive: Archive) -> Parts:
+    """Read the official archive where it is open already; see :func:`read_archive`."""
+    for split in SPLITS:
+        name = f"{split}_data.jsonl"
+        with archive.open(name) as file:
+            for part in _tables(_parsed_lines(_lines(file, f"{archive.path}: {name}"))):
+                yield split, part
 
 
 def read_hub(hub: Hub, *, cache: Path = DOWNLOADS, patience: Patience = PATIENCE) -> Parts:
@@ -112,7 +117,7 @@ def _lines(file: IO[bytes], where: str) -> Iterator[tuple[str, bytes]]:
         if number == 1:
             line = line.removeprefix(_BYTE_ORDER_MARK)
         if line.strip():
-            yield place, line
+            yield place, line.rstrip(b"\r\n")
 
 
 def _parsed_lines(lines: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, Dialogue]]:

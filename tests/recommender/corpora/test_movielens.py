@@ -132,6 +132,38 @@ def test_any_bytes_give_rows_or_a_sentence(
         assert str(path) in str(error)
 
 
+def test_a_quote_that_swallows_the_rest_of_a_file_is_found(tmp_path: Path) -> None:
+    # in the last column all rows that follow are one value of it
+    path = pack(tmp_path / "a.zip", members(tags=TAGS.replace(b",1445714996", b',"1445714996')))
+    with pytest.raises(UserError) as raised:
+        movielens.read_archive(path)
+    assert str(raised.value) == (
+        f"{path}: tags.csv, line 3 is no CSV, a quote is open or out of place "
+        "(',' expected after '\"'); mend the file or get the archive again"
+    )
+
+
+def test_a_blank_is_no_number(tmp_path: Path) -> None:
+    path = pack(tmp_path / "a.zip", members(links=LINKS.replace(b"0113497,", b"0113497,\t")))
+    with pytest.raises(UserError) as raised:
+        movielens.read_archive(path)
+    assert "line 3 has the tmdbId '\\t', nothing where a number is needed" in str(raised.value)
+
+
+def test_a_column_that_stands_twice_is_found(tmp_path: Path) -> None:
+    content = b"movieId,tag,note,tag\n1,a,b,c\n"
+    path = pack(tmp_path / "a.zip", members(tags=content))
+    with pytest.raises(UserError, match=r"tags\.csv, line 1 names the column tag more than once; "):
+        movielens.read_archive(path)
+    path = pack(tmp_path / "a.zip", members(tags=content.replace(b",tag\n", b",tags\n")))
+    assert movielens.read_archive(path)["tags"]["tag"].to_pylist() == ["a"]
+
+
+def test_an_odd_number_of_quotes_may_be_right(tmp_path: Path) -> None:
+    path = pack(tmp_path / "a.zip", members(tags=b'movieId,tag\n1,5"\n2,a\n'))
+    assert movielens.read_archive(path)["tags"]["tag"].to_pylist() == ['5"', "a"]
+
+
 @pytest.mark.parametrize(
     ("name", "counts"),
     [
