@@ -67,7 +67,7 @@ class CorpusTokenizer:
             for name in readings
         }
         self._reach = reach
-        self._uncut = load_tokenizer(encoder, max_tokens=None)
+        self._uncut = load_tokenizer(encoder, max_tokens=None) if reach else None
         self._filled: set[str] = set()
 
     def examples(self, file: str, dialogues: pa.Table) -> Iterator[Examples]:
@@ -92,7 +92,7 @@ class CorpusTokenizer:
                 table = example_table(requests[split], self._index, tokenizer, self._paper_split)
                 if name == "whole" and table.num_rows:
                     self._filled.add(split)
-                if self._reach:
+                if self._uncut is not None:
                     table = with_contexts(table, requests[split], self._uncut, self._reach)
                 yield (name, split), table
 

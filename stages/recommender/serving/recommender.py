@@ -128,7 +128,7 @@ class Recommender:
         self._reads_mentions = VARIANTS[config.variant].reads_mentions
         self._tokenizer = load_tokenizer(encoder_folder, config.max_tokens, keeps="start")
         self._reach = config.titles.context_tokens if config.titles else 0
-        self._uncut = load_tokenizer(encoder_folder, max_tokens=None)
+        self._uncut = load_tokenizer(encoder_folder, max_tokens=None) if self._reach else None
         named = {movie.redial_id: movie.title for movie in catalogue if movie.title}
         self._form = text_form(config.text_form, named)
         self._linker = TitleLinker(catalogue, None if requests is None else requests.usage())
@@ -271,7 +271,7 @@ class Recommender:
 
     def _contexts(self, pieces: Sequence[Sequence[str]]) -> list[list[list[int]]]:
         """What stands around each mention of each request; nothing for a model that reads none."""
-        if not self._reach:
+        if self._uncut is None:
             return [[[]] * (len(between) - 1) for between in pieces]
         width = 2 * self._reach
         return [
