@@ -2,8 +2,9 @@
 
 ``python -m stages.recommender.parallel [--jobs N]`` brings the whole pipeline up to date as
 ``dvc repro`` does, with N models training at once, each in a ``dvc repro -s`` of its own, and
-leaves the same bytes in ``dvc.lock``. The models are spread over the GPUs that torch sees
-(``CUDA_VISIBLE_DEVICES`` chooses among them). One that fails is told; the others go on.
+leaves the same bytes in ``dvc.lock``; the ladder and the ablation count as one model each. The
+models are spread over the GPUs that torch sees (``CUDA_VISIBLE_DEVICES`` chooses among them). One
+that fails is told; the others go on.
 """
 
 import argparse
@@ -23,8 +24,10 @@ from stages.recommender.job_runner import JobRunner
 from stages.recommender.params import Compute, load_params
 
 DVC = (sys.executable, "-m", "dvc", "--wait-for-lock")
-BEFORE = ("tokenize_tags", "fit_baselines")
+BEFORE = ("tokenize_tags", "tokenize_titles", "fit_baselines")
 """The last stages before the trainings; DVC runs what they need."""
+BESIDE = ("climb_ladder", "ablate")
+"""Stages that train models of their own, none of which another stage reads."""
 LOCK = Path("dvc.lock")
 
 
@@ -62,7 +65,7 @@ def _gpus() -> list[str]:
 
 
 def train(models: Sequence[str], compute: Compute, jobs: int | None, with_dvc: bool) -> None:
-    """Train models, several at once.
+    """Train models, several at once, and with DVC what trains beside them.
 
     Args:
         models: Their names.
@@ -71,21 +74,22 @@ def train(models: Sequence[str], compute: Compute, jobs: int | None, with_dvc: b
         with_dvc: Whether DVC runs each and takes down its results in ``dvc.lock``.
 
     Raises:
-        UserError: Some failed; the others are trained.
+        UserError: Some failed; the others are done.
     """
-    commands = {
-        model: (*DVC, "repro", "--quiet", "--single-item", f"train@{model}")
-        if with_dvc
-        else (sys.executable, "-m", "stages.train", model)
-        for model in models
-    }
+    if with_dvc:
+        stages = {model: f"train@{model}" for model in models} | {name: name for name in BESIDE}
+        commands: dict[str, tuple[str, ...]] = {
+            job: (*DVC, "repro", "--quiet", "--single-item", stage) for job, stage in stages.items()
+        }
+    else:
+        commands = {model: (sys.executable, "-m", "stages.train", model) for model in models}
     outcomes = JobRunner(places(compute, jobs)).run(commands)
-    failed = {model: outcome for model, outcome in outcomes.items() if outcome.code}
-    for model, outcome in failed.items():
-        print(f"{model} failed: {outcome.last_line}", file=sys.stderr)
+    failed = {job: outcome for job, outcome in outcomes.items() if outcome.code}
+    for job, outcome in failed.items():
+        print(f"{job} failed: {outcome.last_line}", file=sys.stderr)
     if failed:
         raise UserError(
-            f"{len(failed)} of {len(models)} models failed, the others are trained; mend it and "
+            f"{len(failed)} of {len(commands)} trainings failed, the others are done; mend it and "
             "run the same command again"
         )
 

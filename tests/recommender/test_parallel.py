@@ -22,6 +22,10 @@ stages:
     cmd: python -m stages.train tokenize_tags
     outs:
     - tokenize_tags
+  tokenize_titles:
+    cmd: python -m stages.train tokenize_titles
+    outs:
+    - tokenize_titles
   fit_baselines:
     cmd: python -m stages.train fit_baselines
     outs:
@@ -34,9 +38,21 @@ stages:
       - tokenize_tags
       outs:
       - ${key}
+  climb_ladder:
+    cmd: python -m stages.train climb_ladder
+    outs:
+    - climb_ladder
+  ablate:
+    cmd: python -m stages.train ablate
+    deps:
+    - tokenize_titles
+    outs:
+    - ablate
   compare:
     cmd: python -m stages.train compare
     deps:
+    - ablate
+    - climb_ladder
     - original-baseline
     - weighted-rnn
     outs:
@@ -98,11 +114,18 @@ def test_a_failure_stops_no_other_and_the_lock_is_that_of_one_after_the_other(
     with pytest.raises(UserError) as raised:
         run(monkeypatch, "--jobs", "2")
     assert str(raised.value) == (
-        "1 of 2 models failed, the others are trained; mend it and run the same command again"
+        "1 of 4 trainings failed, the others are done; mend it and run the same command again"
     )
     told = "original-baseline failed: error: no GPU memory; lower training.dialogue_batch\n"
     assert capfd.readouterr().err.endswith(told)
-    assert sorted(ran()) == ["fit_baselines", "tokenize_tags", "weighted-rnn"]
+    assert sorted(ran()) == [
+        "ablate",
+        "climb_ladder",
+        "fit_baselines",
+        "tokenize_tags",
+        "tokenize_titles",
+        "weighted-rnn",
+    ]
     Path("full").unlink()
     run(monkeypatch, "--jobs", "2")
     # DVC took down what was trained last at the end

@@ -1,11 +1,14 @@
 """Sentence vectors of a frozen encoder: computed once, kept, shared by all models."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 from filelock import FileLock
+from joblib import cpu_count
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -16,7 +19,7 @@ from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.training.determinism import Machine, within_memory
 
-BLOCK = 1_024
+BLOCK = 256
 """Texts in a file of the cache: what a kill can lose, and what is never computed twice."""
 
 
@@ -31,7 +34,9 @@ def frozen_vectors(
 ) -> Tensor:
     """Encode texts without gradients, a block at a time; a block that the cache holds is read.
 
-    A text that comes again, as most tags do, is encoded once.
+    A text that comes again, as most tags do, is encoded once. On a CPU each core encodes blocks of
+    its own in one thread, whatever ``machine.threads`` is: that is quicker than all cores on one
+    block, and the vectors do not depend on how many cores there are.
 
     Args:
         encoder: In any mode; used in evaluation mode.
@@ -49,13 +54,13 @@ def frozen_vectors(
     first, number = _distinct(tokens)
     if len(first) < len(tokens):
         tokens = tokens.take(first)
-    blocks: list[Tensor] = []
-    starts = range(0, len(tokens), BLOCK)
-    for start in tqdm(starts, desc=title, unit="block", disable=len(starts) < 2, leave=False):
-        rows = torch.arange(start, min(start + BLOCK, len(tokens)))
-        block = tokens.take(rows)
-        path = cache / f"{_key(identity, encoder.pooling, str(machine), block)}.safetensors"
-        path.parent.mkdir(parents=True, exist_ok=True)
+    on_cpu = machine.device.type == "cpu"
+    by = str(replace(machine, threads=1) if on_cpu else machine)
+    cache.mkdir(parents=True, exist_ok=True)
+
+    def encoded(start: int) -> Tensor:
+        block = tokens.take(torch.arange(start, min(start + BLOCK, len(tokens))))
+        path = cache / f"{_key(identity, encoder.pooling, by, block)}.safetensors"
         with FileLock(path.with_suffix(".lock")):
             vectors = _read(path)
             if vectors is None:
@@ -63,11 +68,25 @@ def frozen_vectors(
                     vectors = encoder(block.to(machine.device)).cpu()
                 with atomic_file(path) as partial:
                     save_file({"vectors": vectors.contiguous()}, partial)
-        blocks.append(vectors)
+        return vectors
+
+    starts = range(0, len(tokens), BLOCK)
+    workers = ThreadPoolExecutor(cpu_count() if on_cpu else 1, initializer=_in_one_thread)
+    try:
+        with workers:
+            done = workers.map(encoded, starts)
+            bar = tqdm(done, title, len(starts), unit="block", leave=False, disable=len(starts) < 2)
+            blocks = list(bar)
+    finally:
+        torch.set_num_threads(machine.threads)  # a worker's number is taken for new threads' too
     if not blocks:
         return torch.empty(0, encoder.width)
     distinct = torch.cat(blocks)
     return distinct if len(distinct) == len(number) else distinct[number]
+
+
+def _in_one_thread() -> None:
+    torch.set_num_threads(1)
 
 
 @lru_cache(maxsize=1)

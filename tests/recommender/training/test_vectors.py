@@ -58,7 +58,7 @@ def cache(tmp_path: Path, tiny_encoder: Path) -> Cache:
 def test_vectors_are_the_encoders_in_evaluation_mode(cache: Cache) -> None:
     cache.encoder.train()
     vectors = cache.vectors()
-    assert cache.encoded == [3, 3, 3, 1]
+    assert sorted(cache.encoded) == [1, 3, 3, 3]
     assert vectors.shape == (10, 16)
     assert vectors.dtype is torch.float32
     assert not vectors.requires_grad
@@ -119,7 +119,6 @@ def other_pooling(cache: Cache) -> None:
 
 OTHERS: dict[str, Callable[[Cache], object]] = {
     "encoder": lambda cache: cache.vectors(identity="another encoder"),
-    "threads": lambda cache: cache.vectors(machine=Machine(CPU.device, 2, torch.float32)),
     "precision": lambda cache: cache.vectors(machine=Machine(CPU.device, 1, torch.bfloat16)),
     "pooling": other_pooling,
     "bounds": lambda cache: cache.vectors(Ragged(TOKENS.values, TOKENS.lengths.flip(0))),
@@ -133,6 +132,21 @@ def test_other_vectors_have_other_keys(cache: Cache, what: str) -> None:
     OTHERS[what](cache)
     assert sum(cache.encoded) == len(TOKENS)
     assert len(cache.files()) == 2 * BLOCKS
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_threads_and_cores_change_nothing(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    first = cache.vectors()
+    two = Machine(CPU.device, 2, torch.float32)
+    torch.set_num_threads(two.threads)
+    monkeypatch.setattr(vectors_module, "cpu_count", lambda: cores)
+    assert torch.equal(cache.vectors(machine=two), first)
+    assert cache.encoded == []
+    other = frozen_vectors(cache.encoder, "an encoder", TOKENS, two, cache.folder / "new", "")
+    assert other.numpy().tobytes() == first.numpy().tobytes()
+    assert torch.get_num_threads() == 2
 
 
 def test_no_texts_give_no_vectors(cache: Cache) -> None:
@@ -152,9 +166,11 @@ def test_a_kill_keeps_the_blocks_that_are_done(cache: Cache) -> None:
         os._exit(0)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
-    assert len(cache.files()) == 2
+    # the other core may have been about to write its second block
+    kept = len(cache.files())
+    assert kept in {1, 2}
     vectors = cache.vectors()
-    assert cache.encoded == [3, 1]
+    assert sum(cache.encoded) == len(TOKENS) - 3 * kept
     torch.testing.assert_close(vectors, cache.encoder(TOKENS))
 
 
@@ -190,5 +206,5 @@ def test_an_encoder_is_known_by_configuration_and_weights(
 def test_a_text_that_comes_again_is_encoded_once(cache: Cache) -> None:
     rows = torch.tensor([3, 0, 3, 4, 0, 9])
     vectors = cache.vectors(TOKENS.take(rows))
-    assert cache.encoded == [3, 1]  # texts 3, 0, 4 and 9
+    assert sorted(cache.encoded) == [1, 3]  # texts 3, 0, 4 and 9
     torch.testing.assert_close(vectors, cache.encoder.eval()(TOKENS)[rows])
