@@ -83,9 +83,9 @@ def notebook_training(device: str) -> dict[str, Any]:
     return {"dialogues_a_second": 32 / seconds, "step_seconds": seconds} | _gpu_memory(device)
 
 
-def our_training(device: str) -> dict[str, Any]:
+def our_training(device: str, precision: str = "auto") -> dict[str, Any]:
     """Dialogues a second in full fine-tuning, and the memory of steps and scoring."""
-    machine = _machine(device)
+    machine = _machine(device, precision)
     steps, movies = STEPS[device][1], common.movies()
     torch.manual_seed(42)
     encoder = SentenceEncoder(ENCODER, "mean", "all").to(machine.device).train()
@@ -213,11 +213,22 @@ def main() -> None:
     }
     if device == "cuda":
         rows.append(_row("GPU memory of fine-tuning, GiB", theirs, ours, "gpu_gib", "{:.2f}"))
-    else:  # a frozen encoder is for machines without a GPU
+    else:
+        if _computes_in_bfloat16():
+            quick = common.in_own_process(our_training, device, "bfloat16")
+            what = "fine-tuning in bfloat16 here, dialogues a second"
+            rows.insert(1, _row(what, theirs, quick, "dialogues_a_second", "{:.2f}"))
+            content["ours_in_bfloat16"] = quick
+        # a frozen encoder is for machines without a GPU
         head = common.in_own_process(head_epoch)
         rows += _head_rows(head["seconds"], theirs["step_seconds"])
         content["head"] = head
     common.write(f"speed-{device}", content, rows)
+
+
+def _computes_in_bfloat16() -> bool:
+    """Whether this processor has instructions for it; any can be asked to."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def _head_rows(seconds: dict[str, float], reference_step: float) -> list[dict[str, Any]]:

@@ -143,7 +143,7 @@ class GatedRecommender(nn.Module):
             said = self.repeat_said(self.context(around))  # (mentions, readings)
             said = said.gather(1, readings[rows][:, None])[:, 0]
             cells = rows * logits.shape[1] + mentions.values
-            added = added.index_add(0, cells, said.to(logits.dtype))
+            added = added.index_add(0, cells, said)
         return added.view_as(logits)
 
     def tag_logits(self, sentences: Tensor) -> Tensor:
@@ -181,8 +181,7 @@ class GatedRecommender(nn.Module):
 
     def _explore(self, hidden: Tensor) -> Tensor:
         by_text = self.text_query(hidden) @ self.movie_texts.T  # (requests, movies)
-        logits: Tensor = self.bias + _TEXT_SCALE * by_text
-        return logits.float()
+        return self.bias + _TEXT_SCALE * by_text
 
 
 RULES = ("lift.", "from_start", "from_end", "by_number")

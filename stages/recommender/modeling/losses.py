@@ -34,7 +34,7 @@ def binary_cross_entropy(logits: Tensor, targets: Tensor, pos_weight: float = 1.
         pos_weight: Factor on the positive labels' terms.
     """
     weight = torch.full((), pos_weight, device=logits.device)
-    return functional.binary_cross_entropy_with_logits(logits.float(), targets, pos_weight=weight)
+    return functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weight)
 
 
 def focal_loss(logits: Tensor, targets: Tensor, alpha: float, gamma: float) -> Tensor:
@@ -50,7 +50,7 @@ def focal_loss(logits: Tensor, targets: Tensor, alpha: float, gamma: float) -> T
         gamma: How much less an easy answer counts.
     """
     cross_entropy = functional.binary_cross_entropy_with_logits(
-        logits.float(), targets, reduction="none"
+        logits, targets, reduction="none"
     )  # (requests, movies)
     return (alpha * (1 - torch.exp(-cross_entropy)) ** gamma * cross_entropy).mean()
 
@@ -63,12 +63,12 @@ def softmax_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
         targets: Multi-hot, with a label in each row. (requests, movies)
     """
     shared = targets / targets.sum(1, keepdim=True)  # (requests, movies)
-    return functional.cross_entropy(logits.float(), shared)
+    return functional.cross_entropy(logits, shared)
 
 
 def tag_loss(logits: Tensor, movies: Tensor) -> Tensor:
     """Mean cross-entropy of the tags' movies: logits (tags, movies), movies (tags,)."""
-    return functional.cross_entropy(logits.float(), movies)
+    return functional.cross_entropy(logits, movies)
 
 
 def _original(loss: Loss, movies: int, mean_labels: float) -> Objective:

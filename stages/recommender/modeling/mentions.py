@@ -65,9 +65,7 @@ class MentionNetwork(nn.Module):
             backwards = (starts + lengths - 1 - steps)[there]
             read = self.embedding(mentions.values[torch.stack([forwards, backwards])])
             states = final_states(self.gru, read, batch_sizes.tolist())
-        return vectors.index_copy(
-            0, order.to(device, non_blocking=True), _side_by_side(states).float()
-        )
+        return vectors.index_copy(0, order.to(device, non_blocking=True), _side_by_side(states))
 
 
 def _side_by_side(states: Tensor) -> Tensor:

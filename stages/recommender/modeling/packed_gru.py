@@ -29,11 +29,10 @@ def final_states(gru: nn.GRU, steps: Tensor, batch_sizes: list[int]) -> Tensor:
         torch.stack([getattr(gru, name), getattr(gru, f"{name}_reverse")])
         for name in ("weight_ih_l0", "bias_ih_l0", "weight_hh_l0", "bias_hh_l0")
     ]
-    with torch.autocast("cpu", enabled=False):
-        inputs = torch.baddbmm(weights[1][:, None], steps, weights[0].mT)  # (2, total, 3 * hidden)
-        states: Tensor = _Recurrence.apply(  # type: ignore[no-untyped-call]
-            inputs, weights[2], weights[3], batch_sizes
-        )
+    inputs = torch.baddbmm(weights[1][:, None], steps, weights[0].mT)  # (2, total, 3 * hidden)
+    states: Tensor = _Recurrence.apply(  # type: ignore[no-untyped-call]
+        inputs, weights[2], weights[3], batch_sizes
+    )
     return states
 
 

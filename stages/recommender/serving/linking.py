@@ -4,14 +4,14 @@ Titles are looked up as words, the longest first; what is spelled almost like a 
 rapidfuzz. Many titles are common words as well ("It", "Up", "Her"): whether one is meant is
 weighed by how often training requests mention the movie and how often they say its words
 otherwise (link probability; Milne and Witten 2008, "Learning to link with Wikipedia"), by its
-capital letters, by quotes, and by a year behind it.
+capital letters, by the word before it, by quotes, and by a year behind it.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -37,8 +37,11 @@ text without capital letters, where no title has their evidence."""
 _PRIOR = {1: 0.25, 2: 0.7}
 """How likely words of a title that no training request has are the title, by their number."""
 _PRIOR_LONG = 0.95
-_CASED, _LOWER = 30.0, 0.3
-"""How much likelier a title than other words has capital letters, or none among other capitals."""
+_CASED, _CASED_LEAST, _LOWER = 30.0, 5.0, 0.3
+"""How much likelier a title than other words has capital letters, or none among other capitals;
+the first of several words and of one that requests write small otherwise, the second of a name."""
+_LEAST_INTRODUCED = 0.02
+"""How little the word before one of one word can leave of its odds."""
 _OTHER_ARTICLE, _IN_A_NAME, _NUMBER = 0.03, 0.02, 0.1
 """The same for another article than the title's, for a word of a longer name ("Jack Black"), and
 for a bare number."""
@@ -74,28 +77,68 @@ class Usage:
 
     Attributes:
         mentions: How often they mention each movie, by catalogue index.
-        said: How often they say words otherwise, up to three in a row.
+        said: How often they say words otherwise, up to two in a row, in lower case.
+        capital: How often they say a word otherwise with a capital letter within a sentence.
+        introduces: How often a word stands right before a mention.
     """
 
     mentions: Counter[int] = field(default_factory=Counter)
     said: Counter[str] = field(default_factory=Counter)
+    capital: Counter[str] = field(default_factory=Counter)
+    introduces: Counter[str] = field(default_factory=Counter)
 
 
-def usage_of(texts: Iterable[str], mentions: Iterable[Iterable[int]]) -> Usage:
+def usage_of(
+    texts: Iterable[str], mentions: Iterable[Sequence[int]], titles: Sequence[str]
+) -> Usage:
     """Count how requests use titles.
 
     Args:
-        texts: Of requests, their mentions masked.
-        mentions: Catalogue indices that each mentions.
+        texts: Of requests; for a mention stands ``@``, or its title.
+        mentions: Catalogue indices that each mentions, in order.
+        titles: Of the catalogue's movies.
     """
-    said: Counter[str] = Counter()
-    for text in texts:
-        words = [
-            word.replace("'", "").replace("\u2019", "") for word in _WORD.findall(text.lower())
-        ]
-        said.update(words)
-        said.update(map(" ".join, pairwise(words)))
-    return Usage(Counter(movie for row in mentions for movie in row), said)
+    usage = Usage()
+    for text, movies in zip(texts, mentions, strict=True):
+        usage.mentions.update(movies)
+        pieces = _between(text, [titles[movie] for movie in movies])
+        for number, piece in enumerate(pieces):
+            words = list(_WORD.finditer(piece))
+            spoken = [_spoken(word[0]) for word in words]
+            usage.said.update(spoken)
+            usage.said.update(map(" ".join, pairwise(spoken)))
+            usage.capital.update(
+                lower
+                for word, lower in zip(words, spoken, strict=True)
+                if word[0][0].isupper() and not _begins_sentence(piece, word.start())
+            )
+            if number + 1 < len(pieces):
+                usage.introduces[_word_before(piece, len(piece))] += 1
+    return usage
+
+
+def _between(text: str, titles: list[str]) -> list[str]:
+    """What stands before, between and after the mentions, which ``@`` or their titles stand for."""
+    pieces = text.split("@")
+    if len(pieces) == len(titles) + 1:
+        return pieces
+    pieces, start = [], 0
+    for title in titles:
+        place = text.find(title, start) if title else -1
+        if place >= 0:
+            pieces.append(text[start:place])
+            start = place + len(title)
+    return [*pieces, text[start:]]
+
+
+def _word_before(text: str, end: int) -> str:
+    """The word right before a place, in lower case; empty where a sentence begins there."""
+    before = text[:end].rstrip(f" {_QUOTES}(")
+    if _begins_sentence(text, end):
+        return ""
+    start = max(before.rfind(" "), before.rfind("\n"))
+    words = _WORD.findall(before[start + 1 :])
+    return _spoken(words[-1]) if words else ""
 
 
 class TitleLinker:
@@ -108,6 +151,8 @@ class TitleLinker:
 
     def __init__(self, catalogue: Catalogue, usage: Usage | None = None) -> None:
         self._usage = usage or Usage()
+        said = self._usage.said.items()
+        self._words_said = sum(count for words, count in said if " " not in words)
         self._called: defaultdict[str, list[Movie]] = defaultdict(list)
         self._longest: defaultdict[str, int] = defaultdict(int)
         self._vocabulary: set[str] = set()
@@ -208,17 +253,36 @@ class TitleLinker:
         odds = (mentions + prior) / (self._usage.said[spoken] + 1 - prior)
         if not _same_article(surface, self._called[title][0].title):
             odds *= _OTHER_ARTICLE
-        if len(words) == 1 and _beside_a_name(text, start, end):
-            odds *= _IN_A_NAME
+        if len(words) == 1:
+            odds *= self._introduced(_word_before(text, start), spoken)
+            if _beside_a_name(text, start, end):
+                odds *= _IN_A_NAME
         telling = [w[0] for w in words if w[0].lower() not in _SMALL] or [w[0] for w in words]
         if all(word.isdecimal() for word in telling):
             odds *= _NUMBER
         elif all(word[0].isupper() or word[0].isdigit() for word in telling):
-            if len(words) > 1 or not _begins_sentence(text, start):
+            if len(words) > 1:
                 odds *= _CASED
+            elif not _begins_sentence(text, start):
+                odds *= self._cased(spoken)
         elif cased_text:
             odds *= _LOWER
         return odds / (1 + odds)
+
+    def _cased(self, spoken: str) -> float:
+        """How much likelier a title than this word otherwise has a capital letter."""
+        otherwise = (self._usage.capital[spoken] + 1 / _CASED) / (self._usage.said[spoken] + 1)
+        return max(_CASED_LEAST, 1 / otherwise)
+
+    def _introduced(self, before: str, spoken: str) -> float:
+        """How much less likely a title than this word otherwise stands behind another word."""
+        if not before:
+            return 1.0
+        usage = self._usage
+        title = (usage.introduces[before] + 1) / (usage.introduces.total() + 1)
+        by_chance = (usage.said[before] + 1) / (self._words_said + 1)
+        otherwise = (usage.said[f"{before} {spoken}"] + by_chance) / (usage.said[spoken] + 1)
+        return min(1.0, max(_LEAST_INTRODUCED, title / otherwise))
 
     def _fuzzy(
         self, text: str, words: list[re.Match[str]], taken: list[tuple[int, int]]

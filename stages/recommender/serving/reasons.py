@@ -68,7 +68,8 @@ class TrainingRequests:
 
     def usage(self) -> Usage:
         """How they use titles."""
-        return usage_of(self._texts.to_pylist(), self._mentions.to_pylist())
+        titles = [movie.title for movie in self._catalogue]
+        return usage_of(self._texts.to_pylist(), self._mentions.to_pylist(), titles)
 
     def similarities(self, sentences: Tensor) -> Tensor:
         """Cosines of sentence vectors (n, width) and those of all requests: (n, requests)."""

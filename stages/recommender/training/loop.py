@@ -214,10 +214,11 @@ def _step(
     batch, weight = share_of(batch)
     tags, weight_of_tags = share_of(tags) if tags else (None, 1.0)
     with machine.autocast():
-        logits = trainee.model(sentence_vectors(trainee.dialogue_encoder, batch), *batch.inputs())
-        tag_logits = (
-            trainee.model.tag_logits(sentence_vectors(trainee.tag_encoder, tags)) if tags else None
-        )
+        vectors = sentence_vectors(trainee.dialogue_encoder, batch)
+        tag_vectors = sentence_vectors(trainee.tag_encoder, tags) if tags else None
+    # not in bfloat16, in which many movies' scores would be the same
+    logits = trainee.model(vectors, *batch.inputs())
+    tag_logits = None if tag_vectors is None else trainee.model.tag_logits(tag_vectors)
     targets = multi_hot(batch.labels, logits.shape[1])  # (batch, movies)
     dialogue_term = trainee.objective.dialogue_loss(logits, targets)
     tag_term = torch.zeros_like(dialogue_term)

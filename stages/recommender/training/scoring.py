@@ -133,7 +133,8 @@ def score(
     rankings = []
     for part in examples.split(counts):
         with machine.autocast():
-            logits = model(sentence_vectors(encoder, part), *part.inputs()).float()
+            vectors = sentence_vectors(encoder, part)
+        logits = model(vectors, *part.inputs())  # in float32: rounded scores would tie
         targets = multi_hot(part.labels, logits.shape[1])
         total += dialogue_loss(logits, targets).double() * len(part)
         rankings.append(best_movies(logits, depth))
@@ -193,6 +194,7 @@ def score_tags(
     tags, weight = share_of(tags.to(machine.device))
     for part in tags.split(_counts(len(tags), batch)):
         with machine.autocast():
-            logits = model.tag_logits(sentence_vectors(encoder, part))
+            vectors = sentence_vectors(encoder, part)
+        logits = model.tag_logits(vectors)
         total += tag_loss(logits, part.movies).double() * len(part)
     return float(processes.summed(total if weight else 0 * total)) / size

@@ -97,10 +97,52 @@ def test_of_movies_with_one_title_the_one_that_is_mentioned_most_is_meant() -> N
     assert [mention.movie.name for mention in found] == ["It (1990)"]
 
 
-def test_usage_counts_words_pairs_and_mentions() -> None:
-    usage = usage_of(["I don't like it @", "Like it"], [[3, 3], [1]])
-    assert usage.mentions == Counter({3: 2, 1: 1})
+TITLES = [title for title, _ in MOVIES]
+
+
+def test_usage_counts_words_pairs_capitals_and_mentions() -> None:
+    texts = ["I don't like it @", "Like it? No, Jack. @ and @ [SEP] @"]
+    usage = usage_of(texts, [[3], [1, 0, 1]], TITLES)
+    assert usage.mentions == Counter({1: 2, 3: 1, 0: 1})
     assert (usage.said["like"], usage.said["dont"], usage.said["like it"]) == (2, 1, 2)
+    assert usage.capital == Counter({"jack": 1, "sep": 1})  # "Like" and "No" begin sentences
+    assert usage.introduces == Counter({"it": 1, "and": 1, "": 2})
+
+
+def test_usage_is_the_same_where_titles_stand_for_mentions() -> None:
+    masked = "I saw @ with Jack and @ @. It was for him"
+    titled = "I saw Up with Jack and The Babadook Jack. It was for him"
+    mentions = [[4, 0, 6]]
+    usage = usage_of([titled], mentions, TITLES)
+    assert usage == usage_of([masked], mentions, TITLES)
+    assert usage.said["jack"] == 1
+    # the dialogue was cut before the last mention
+    assert usage_of([titled], [[4, 0, 6, 5]], TITLES) == Usage(
+        usage.mentions + Counter({5: 1}), usage.said, usage.capital, usage.introduces
+    )
+
+
+DAY = Usage(
+    mentions=Counter({0: 150}),
+    said=Counter({"halloween": 12, "for halloween": 3, "for": 900, "like": 700, "great": 900}),
+    capital=Counter({"halloween": 9}),
+    introduces=Counter({"": 300, "like": 400, "for": 10, "saw": 100}),
+)
+"""Of a title that is a name as well, so that its capital letter tells little."""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Something scary for Halloween!", []),
+        ("Something like Halloween!", ["Halloween (1978)"]),
+        ("I saw Halloween", ["Halloween (1978)"]),
+        ("we had a great day for Halloween (1978)", ["Halloween (1978)"]),
+    ],
+)
+def test_the_word_before_tells_a_title_from_a_name(text: str, expected: list[str]) -> None:
+    linker = TitleLinker(catalogue([("Halloween", 1978)]), DAY)
+    assert [mention.movie.name for mention in linker.link(text)] == expected
 
 
 PIECES = [*"ItUpHer aBdok(2017).,'\"\n\u00e9\u0130", "The Babadok ", "It ", " (2001)", "lord of "]

@@ -48,6 +48,15 @@ def examples() -> DialogueExamples:
     return DialogueExamples(empty, empty, labels, torch.randn(5, WIDTH))
 
 
+def test_bfloat16_rounds_no_score(model: OneShotRecommender, examples: DialogueExamples) -> None:
+    rounded = Machine(CPU.device, 1, torch.bfloat16)
+    scores = [
+        score(model, None, examples, binary_cross_entropy, 2, machine) for machine in (CPU, rounded)
+    ]
+    assert scores[0].loss == scores[1].loss
+    assert np.array_equal(scores[0].rankings, scores[1].rankings)
+
+
 def targets() -> Tensor:
     matrix = torch.zeros(5, MOVIES)
     for row, column in [(0, 0), (1, 1), (1, 2), (2, 5), (3, 3), (4, 0), (4, 4)]:
