@@ -181,7 +181,8 @@ class GatedRecommender(nn.Module):
 
     def _explore(self, hidden: Tensor) -> Tensor:
         by_text = self.text_query(hidden) @ self.movie_texts.T  # (requests, movies)
-        return self.bias + _TEXT_SCALE * by_text
+        logits: Tensor = self.bias + _TEXT_SCALE * by_text
+        return logits
 
 
 RULES = ("lift.", "from_start", "from_end", "by_number")
