@@ -1,7 +1,8 @@
 # `make run`: the whole pipeline on the sample corpus.  `make run CORPUS=redial`: the real thing.
 # PRESET names parameter sets of presets/, SET single values: make run CORPUS=redial
 # PRESET=frozen SET="redial.source=zip redial.zip.location=redial_dataset.zip" JOBS=4
-# JOBS is how many models train at once; without it, one after the other.
+# JOBS is how many models train at once; without it, one after the other. The quickest on a CPU of
+# two cores: PRESET="frozen fast" JOBS=2
 
 PYTHON ?= python3.11
 CORPUS ?= sample
@@ -67,13 +68,16 @@ memory: $(VENV)/.installed
 reliability: $(VENV)/.installed
 	$(BIN)/python tests/reliability/assemble.py
 
-# docs/benchmarks, from the real corpus in data/; FINISHED is a workspace where nothing is left to run
-FINISHED ?=
+# docs/benchmarks, from a workspace of the real corpus where nothing is left to run, and the archives
+FINISHED ?= runs/redial
+MOVIELENS ?= ml-latest.zip
+bench: export BENCHMARK_DATA = $(FINISHED)/data
 bench: $(VENV)/.installed
 	$(BIN)/python -m tests.benchmarks.speed
 	$(BIN)/python -m tests.benchmarks.tried
-	$(BIN)/python -m tests.benchmarks.preparation $(if $(FINISHED),--finished $(FINISHED))
+	$(BIN)/python -m tests.benchmarks.preparation --finished $(FINISHED)
 	$(BIN)/python -m tests.benchmarks.growth
+	$(BIN)/python -m tests.benchmarks.eight $(REDIAL) $(MOVIELENS)
 
 # the gate's hyperparameters, as DVC experiments on the validation split: docs/results/searches
 search: $(VENV)/.installed

@@ -20,11 +20,16 @@ def main() -> None:
     readings = [score for score in content.score_columns if score in assembly.SHOWN]
     by_reading = tables.models(table, readings).text()
     turns = tables.turn_systems(content.turn_systems).text()
-    steps = tables.ladder(assembly.ladder(collected.ladder)).text()
-    parts = assembly.ablation(collected.ablation)
+    told = [shown, gained, against]
     with artifacts.atomic_folder(artifacts.REPORT) as folder:
-        artifacts.write_text(folder / "ladder.txt", steps + "\n")
-        artifacts.write_text(folder / "ablation.txt", tables.ablation_text(parts) + "\n")
+        if content.ladder is not None:
+            steps = tables.ladder(content.ladder).text()
+            artifacts.write_text(folder / "ladder.txt", steps + "\n")
+            told.insert(0, steps)
+        if content.ablation is not None:
+            parts = content.ablation
+            artifacts.write_text(folder / "ablation.txt", tables.ablation_text(parts) + "\n")
+            told.insert(2, tables.ablation(parts, parts.score_columns[:1]).text())
         artifacts.write_text(folder / "models.csv", tables.csv(table))
         artifacts.write_text(folder / "models.txt", shown + "\n")
         artifacts.write_text(folder / "readings.txt", by_reading + "\n")
@@ -40,8 +45,7 @@ def main() -> None:
     # DVC has taken down all models' results before it begins this stage
     for name in ("training", "ladder", "ablation"):
         remove_leftovers(artifacts.CACHE / name)
-    lost = tables.ablation(parts, parts.score_columns[:1]).text()
-    print(f"\n{steps}\n\n{shown}\n\n{lost}\n\n{gained}\n\n{against}")
+    print("", *told, sep="\n\n")
 
 
 if __name__ == "__main__":

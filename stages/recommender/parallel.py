@@ -22,12 +22,14 @@ from stages.recommender.artifacts import atomic_file
 from stages.recommender.errors import UserError, run_stage
 from stages.recommender.job_runner import JobRunner
 from stages.recommender.params import Compute, load_params
+from stages.recommender.yaml_files import read_yaml
 
 DVC = (sys.executable, "-m", "dvc", "--wait-for-lock")
 BEFORE = ("tokenize_tags", "tokenize_titles", "fit_baselines")
 """The last stages before the trainings; DVC runs what they need."""
 BESIDE = ("climb_ladder", "ablate")
-"""Stages that train models of their own, none of which another stage reads."""
+"""Stages that train models of their own, none of which another stage reads; where they are in
+``dvc.yaml``."""
 LOCK = Path("dvc.lock")
 
 
@@ -77,7 +79,9 @@ def train(models: Sequence[str], compute: Compute, jobs: int | None, with_dvc: b
         UserError: Some failed; the others are done.
     """
     if with_dvc:
-        stages = {model: f"train@{model}" for model in models} | {name: name for name in BESIDE}
+        there = read_yaml(Path("dvc.yaml"))["stages"]
+        stages = {model: f"train@{model}" for model in models}
+        stages |= {name: name for name in BESIDE if name in there}
         commands: dict[str, tuple[str, ...]] = {
             job: (*DVC, "repro", "--quiet", "--single-item", stage) for job, stage in stages.items()
         }

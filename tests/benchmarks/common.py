@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import resource
 import statistics
 import sys
@@ -23,7 +24,8 @@ from stages.recommender.training.batches import DialogueExamples, TagExamples
 from stages.recommender.training.loop import Trainee
 
 RESULTS = Path("docs/benchmarks")
-DATA = Path("data")
+DATA = Path(os.environ.get("BENCHMARK_DATA", "data"))
+"""Of the real corpus."""
 POS_WEIGHT = 1200.0
 # the notebook's hyperparameters, which are the committed ones
 MODEL = Model(

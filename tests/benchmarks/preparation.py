@@ -104,7 +104,9 @@ def main() -> None:
             start = f"import stages.{script.stem}, stages.recommender.params as p; p.load_params()"
             measured(f"start of {script.stem}", [sys.executable, "-c", start], Path.cwd())
     if finished is not None:
-        measured("dvc repro with nothing to do", ["dvc", "repro", "--quiet"], finished)
+        measured(
+            "dvc repro with nothing to do", [sys.executable, "-m", "dvc", "repro", "-q"], finished
+        )
     common.write("preparation", {"machine": common.machine_name("cpu")}, rows)
 
 

@@ -133,6 +133,26 @@ def test_a_failure_stops_no_other_and_the_lock_is_that_of_one_after_the_other(
     assert Path("dvc.lock").read_bytes() == (other / "dvc.lock").read_bytes()
 
 
+def test_a_pipeline_may_lack_the_ladder_and_the_ablation(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yaml = YAML()
+    pipeline = yaml.load(project / "dvc.yaml")
+    for name in parallel.BESIDE:
+        del pipeline["stages"][name]
+        pipeline["stages"]["compare"]["deps"].remove(name)
+    yaml.dump(pipeline, project / "dvc.yaml")
+    run(monkeypatch, "--jobs", "2")
+    assert sorted(ran()) == [
+        "compare",
+        "fit_baselines",
+        "original-baseline",
+        "tokenize_tags",
+        "tokenize_titles",
+        "weighted-rnn",
+    ]
+
+
 @pytest.mark.usefixtures("project")
 def test_without_dvc_it_only_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_dvc(*_: Any, **__: Any) -> None:

@@ -55,8 +55,8 @@ class Collected:
         test: The test examples, ``whole`` reading.
         figures: Of the corpus.
         coverage: Of the movie map.
-        ladder: As ``stages.climb_ladder`` writes it.
-        ablation: As ``stages.ablate`` writes it.
+        ladder: As ``stages.climb_ladder`` writes it; ``None`` in a pipeline without that stage.
+        ablation: As ``stages.ablate`` writes it; likewise.
     """
 
     entries: Mapping[str, Entry]
@@ -65,8 +65,8 @@ class Collected:
     test: pa.Table
     figures: Mapping[str, Any]
     coverage: Mapping[str, Any]
-    ladder: Mapping[str, Any]
-    ablation: Mapping[str, Any]
+    ladder: Mapping[str, Any] | None
+    ablation: Mapping[str, Any] | None
 
 
 def collect(params: Params) -> Collected:
@@ -94,8 +94,10 @@ def collect(params: Params) -> Collected:
     }
     figures = artifacts.read_json(artifacts.FIGURES, "tokenize_dialogues")
     coverage = artifacts.read_json(artifacts.COVERAGE, "build_movie_map")
-    ladder = artifacts.read_json(artifacts.LADDER, "climb_ladder")
-    ablation = artifacts.read_json(artifacts.ABLATION, "ablate")
+    ladder, ablation = (
+        artifacts.read_json(file, stage) if file.exists() else None
+        for file, stage in ((artifacts.LADDER, "climb_ladder"), (artifacts.ABLATION, "ablate"))
+    )
     return Collected(entries, movies, train, test, figures, coverage, ladder, ablation)
 
 
