@@ -77,6 +77,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m tests.benchmarks.tried
 	$(BIN)/python -m tests.benchmarks.preparation --finished $(FINISHED)
 	$(BIN)/python -m tests.benchmarks.growth
+	$(BIN)/python -m tests.benchmarks.serving $(FINISHED)/models
 	$(BIN)/python -m tests.benchmarks.eight $(REDIAL) $(MOVIELENS)
 
 # the gate's hyperparameters, as DVC experiments on the validation split: docs/results/searches
