@@ -153,6 +153,7 @@ class TitleLinker:
         self._usage = usage or Usage()
         said = self._usage.said.items()
         self._words_said = sum(count for words, count in said if " " not in words)
+        self._introduced_mentions = self._usage.introduces.total()
         self._called: defaultdict[str, list[Movie]] = defaultdict(list)
         self._longest: defaultdict[str, int] = defaultdict(int)
         self._vocabulary: set[str] = set()
@@ -279,7 +280,7 @@ class TitleLinker:
         if not before:
             return 1.0
         usage = self._usage
-        title = (usage.introduces[before] + 1) / (usage.introduces.total() + 1)
+        title = (usage.introduces[before] + 1) / (self._introduced_mentions + 1)
         by_chance = (usage.said[before] + 1) / (self._words_said + 1)
         otherwise = (usage.said[f"{before} {spoken}"] + by_chance) / (usage.said[spoken] + 1)
         return min(1.0, max(_LEAST_INTRODUCED, title / otherwise))
