@@ -72,12 +72,13 @@ def frozen_vectors(
 
     starts = range(0, len(tokens), BLOCK)
     workers = ThreadPoolExecutor(cpu_count() if on_cpu else 1, initializer=_in_one_thread)
+    done = workers.map(encoded, starts)
     try:
-        with workers:
-            done = workers.map(encoded, starts)
-            bar = tqdm(done, title, len(starts), unit="block", leave=False, disable=len(starts) < 2)
-            blocks = list(bar)
+        blocks = list(
+            tqdm(done, title, len(starts), unit="block", leave=False, disable=len(starts) < 2)
+        )
     finally:
+        workers.shutdown(cancel_futures=True)  # who interrupts waits for no more than is begun
         torch.set_num_threads(machine.threads)  # a worker's number is taken for new threads' too
     if not blocks:
         return torch.empty(0, encoder.width)

@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -172,6 +173,22 @@ def test_a_kill_keeps_the_blocks_that_are_done(cache: Cache) -> None:
     vectors = cache.vectors()
     assert sum(cache.encoded) == len(TOKENS) - 3 * kept
     torch.testing.assert_close(vectors, cache.encoder(TOKENS))
+
+
+def test_an_interruption_waits_for_no_more_than_is_begun(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> list[Tensor]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(vectors_module, "cpu_count", lambda: 1)
+    monkeypatch.setattr(vectors_module, "tqdm", interrupted)
+    cache.encoder.register_forward_pre_hook(lambda *_: time.sleep(0.3))
+    torch.set_num_threads(2)
+    with pytest.raises(KeyboardInterrupt):
+        cache.vectors(machine=Machine(CPU.device, 2, torch.float32))
+    assert len(cache.encoded) < BLOCKS
+    assert torch.get_num_threads() == 2
 
 
 def test_two_at_once_compute_each_block_once(cache: Cache) -> None:
