@@ -24,7 +24,7 @@ from stages.recommender.training.batches import DialogueExamples, TagExamples
 from stages.recommender.training.loop import Trainee
 
 RESULTS = Path("docs/benchmarks")
-DATA = Path(os.environ.get("BENCHMARK_DATA", "data"))
+DATA = Path(os.environ.get("BENCHMARK_DATA", "data")).absolute()
 """Of the real corpus."""
 POS_WEIGHT = 1200.0
 # the notebook's hyperparameters, which are the committed ones

@@ -171,7 +171,7 @@ TRIED: list[tuple[str, str, Callable[[Machine], Both]]] = [
     ("last layer's weights transposed", "left out", transposed_head),
     ("encoder chunks of 1,024 tokens for 2,048", "left out", _chunks(1_024)),
     ("encoder chunks of 8,192 tokens for 2,048", "left out", _chunks(8_192)),
-    ("bfloat16 on this processor", "left out", bfloat16),
+    ("bfloat16 on this processor", "a parameter", bfloat16),
 ]
 
 

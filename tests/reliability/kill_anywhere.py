@@ -410,12 +410,12 @@ def section(entries: Sequence[dict[str, Any]]) -> Section:
             f"The small sample pipeline was ended {len(entries)} times, at random moments of each "
             f"of its parts, and the same command run again. {same} of {len(entries)} times all "
             "of this held: whatever bore its final name after the kill was whole, and so was every "
-            "object in DVC's cache; no stage that the lock recorded ran again, and no model whose "
-            "results were written trained again; no half-written file was left; all results, "
-            "weights, the report and the lock itself were the bytes of a run that nobody "
-            "disturbed; and after SIGTERM and SIGINT (Ctrl-C) nothing half-written was left even "
-            f'before that, and the last line was "{INTERRUPTED}". Of the kills, {mid_epoch} fell '
-            "between the first and the last step of a training."
+            "object in DVC's cache that DVC does not check anew; no stage that the lock recorded "
+            "ran again, and no model whose results were written trained again; no half-written "
+            "file was left; all results, weights, the report and the lock itself were the bytes of "
+            "a run that nobody disturbed; and after SIGTERM and SIGINT (Ctrl-C) nothing "
+            f'half-written was left even before that, and the last line was "{INTERRUPTED}". Of '
+            f"the kills, {mid_epoch} fell between the first and the last step of a training."
         ),
         command="make kill",
         machine=machine(),

@@ -143,12 +143,16 @@ def half_written(checkout: Path) -> list[str]:
 
 
 def damaged_objects(checkout: Path) -> list[str]:
-    """The objects in DVC's cache that are not what their names say."""
+    """The objects in DVC's cache that it takes for whole and that are not what their names say.
+
+    It makes an object read-only once it is whole, and checks any other before it uses it.
+    """
     objects = checkout / ".dvc" / "cache" / "files" / "md5"
     return [
         str(path)
         for path in objects.glob("??/*")
-        if path.suffix not in {".dir", ""} or _digest(path, hashlib.md5) != _md5_in_name(path)
+        if not path.stat().st_mode & 0o222
+        and (path.suffix not in {".dir", ""} or _digest(path, hashlib.md5) != _md5_in_name(path))
     ]
 
 
