@@ -42,8 +42,13 @@ class Bert(nn.Module):
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
         width = config["hidden_size"]
-        self.words = nn.Embedding(config["vocab_size"], width)
-        self.places = nn.Embedding(config["max_position_embeddings"], width)
+        # tables of its own would be drawn at random, for which torch imports its compiler here
+        self.words, self.places = (
+            nn.Embedding.from_pretrained(  # type: ignore[no-untyped-call]
+                torch.empty(config[rows], width)
+            )
+            for rows in ("vocab_size", "max_position_embeddings")
+        )
         self.first_segment = nn.Parameter(torch.empty(width))
         self.norm = nn.LayerNorm(width, config["layer_norm_eps"])
         layer = nn.TransformerEncoderLayer(
