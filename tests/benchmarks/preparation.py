@@ -42,7 +42,7 @@ def enlarged(folder: Path) -> None:
     (folder / "params.yaml").write_bytes((root / "params.yaml").read_bytes())
     for name in ("raw/redial", "encoder", "examples"):
         (folder / "data" / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / "data" / name).symlink_to((root / "data" / name).resolve())
+        (folder / "data" / name).symlink_to((common.DATA / name).resolve())
     source, target = common.DATA / "raw" / "movielens", folder / "data" / "raw" / "movielens"
     target.mkdir(parents=True)
     movies = pq.read_table(source / "movies.parquet")
