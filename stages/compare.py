@@ -20,16 +20,15 @@ def main() -> None:
     readings = [score for score in content.score_columns if score in assembly.SHOWN]
     by_reading = tables.models(table, readings).text()
     turns = tables.turn_systems(content.turn_systems).text()
-    told = [shown, gained, against]
+    steps, lost = [], []  # nothing in a pipeline without ladder or ablation
     with artifacts.atomic_folder(artifacts.REPORT) as folder:
         if content.ladder is not None:
-            steps = tables.ladder(content.ladder).text()
-            artifacts.write_text(folder / "ladder.txt", steps + "\n")
-            told.insert(0, steps)
+            steps = [tables.ladder(content.ladder).text()]
+            artifacts.write_text(folder / "ladder.txt", steps[0] + "\n")
         if content.ablation is not None:
             parts = content.ablation
             artifacts.write_text(folder / "ablation.txt", tables.ablation_text(parts) + "\n")
-            told.insert(2, tables.ablation(parts, parts.score_columns[:1]).text())
+            lost = [tables.ablation(parts, parts.score_columns[:1]).text()]
         artifacts.write_text(folder / "models.csv", tables.csv(table))
         artifacts.write_text(folder / "models.txt", shown + "\n")
         artifacts.write_text(folder / "readings.txt", by_reading + "\n")
@@ -45,7 +44,7 @@ def main() -> None:
     # DVC has taken down all models' results before it begins this stage
     for name in ("training", "ladder", "ablation"):
         remove_leftovers(artifacts.CACHE / name)
-    print("", *told, sep="\n\n")
+    print("", *steps, shown, *lost, gained, against, sep="\n\n")
 
 
 if __name__ == "__main__":
