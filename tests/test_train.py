@@ -127,15 +127,19 @@ def test_a_frozen_training_that_is_killed_ends_in_the_same_bytes(
     undisturbed, root = roots
     assert server.run(undisturbed, MODEL) == 0
     assert steps_of(undisturbed) == STEPS + PAPER_STEPS
-    vectors = root / ".cache" / "vectors"
+    made, vectors = (folder / ".cache" / "vectors" for folder in roots)
 
     def killed(moment: str, call: int = 1) -> int:
         assert server.run(root, MODEL, moment, call) == -signal.SIGKILL
         return steps_of(root)
 
-    assert killed("vectors half written", 3) == 0
-    assert len(list(vectors.glob("*.safetensors"))) == 2
-    halve(max(vectors.glob("*.safetensors")))
+    assert killed("vectors half written", 8) == 0
+    # as many as there are cores are written at once: how many were done, only they know
+    kept = {path.name: path.read_bytes() for path in vectors.glob("*.safetensors")}
+    whole = {path.name: path.read_bytes() for path in made.glob("*.safetensors")}
+    assert 0 < len(kept) < len(whole)
+    assert kept.items() <= whole.items()
+    halve(vectors / max(kept))
     assert killed("step", 7) == 6
     assert killed("checkpoint half written", 4) in (3, 4)  # one of the four may be the best
     assert killed("model written, rankings not") > PAPER_STEPS
@@ -144,11 +148,7 @@ def test_a_frozen_training_that_is_killed_ends_in_the_same_bytes(
     assert outputs(root).keys() == WRITTEN | {f"models/{MODEL}/encoder/manifest.json"}
     assert outputs(root) == outputs(undisturbed)
     # the vectors too, which other models will read
-    names = {path.name for path in vectors.glob("*.safetensors")}
-    for name in names:
-        other = undisturbed / ".cache" / "vectors" / name
-        assert other.read_bytes() == (vectors / name).read_bytes()
-    assert len(names) == len(list((undisturbed / ".cache" / "vectors").glob("*.safetensors")))
+    assert {path.name: path.read_bytes() for path in vectors.glob("*.safetensors")} == whole
 
 
 def test_the_gate_that_is_killed_ends_in_the_same_bytes(

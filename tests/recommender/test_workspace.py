@@ -155,7 +155,11 @@ def test_presets_come_over_the_checkouts_parameters_and_values_over_both() -> No
             ["encoder.source=folder"],
             "params.yaml: encoder.source is folder, so encoder.folder must name one",
         ),
-        (["smaple"], [], "no preset is called 'smaple'; the presets are: frozen, local, mine"),
+        (
+            ["smaple"],
+            [],
+            "no preset is called 'smaple'; the presets are: fast, frozen, local, mine",
+        ),
         (
             ["mine"],
             [],
