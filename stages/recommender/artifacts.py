@@ -374,7 +374,9 @@ def read_table(path: Path, schema: pa.Schema, made_by: str) -> pa.Table:
     """
     _check_schema(path, schema, made_by)
     try:
-        return pq.read_table(path, memory_map=True)
+        # not pq.read_table, which imports pandas
+        with pq.ParquetFile(path, memory_map=True) as file:
+            return file.read()
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, error, made_by) from None
 

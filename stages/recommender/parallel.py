@@ -69,8 +69,11 @@ def _gpus() -> list[str]:
 def train(models: Sequence[str], compute: Compute, jobs: int | None, with_dvc: bool) -> None:
     """Train models, several at once, and with DVC what trains beside them.
 
+    What takes longest begins first, so that at the end no core waits for another's long training.
+
     Args:
-        models: Their names.
+        models: Their names, as ``params.yaml`` lists them: from the simple ones to those built
+            on them.
         compute: As ``params.yaml`` says.
         jobs: How many at once; see :func:`places`.
         with_dvc: Whether DVC runs each and takes down its results in ``dvc.lock``.
@@ -78,15 +81,16 @@ def train(models: Sequence[str], compute: Compute, jobs: int | None, with_dvc: b
     Raises:
         UserError: Some failed; the others are done.
     """
+    longest_first = models[::-1]
     if with_dvc:
         there = read_yaml(Path("dvc.yaml"))["stages"]
-        stages = {model: f"train@{model}" for model in models}
-        stages |= {name: name for name in BESIDE if name in there}
+        stages = {name: name for name in BESIDE if name in there}
+        stages |= {model: f"train@{model}" for model in longest_first}
         commands: dict[str, tuple[str, ...]] = {
             job: (*DVC, "repro", "--quiet", "--single-item", stage) for job, stage in stages.items()
         }
     else:
-        commands = {model: (sys.executable, "-m", "stages.train", model) for model in models}
+        commands = {model: (sys.executable, "-m", "stages.train", model) for model in longest_first}
     outcomes = JobRunner(places(compute, jobs)).run(commands)
     failed = {job: outcome for job, outcome in outcomes.items() if outcome.code}
     for job, outcome in failed.items():

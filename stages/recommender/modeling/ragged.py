@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor
+from torch.utils.dlpack import from_dlpack
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Ragged:
         lists = column.combine_chunks()
         if isinstance(lists, pa.ChunkedArray):  # pyarrow keeps a column of no chunk chunked
             lists = pa.concat_arrays(lists.chunks) if lists.num_chunks else pa.array([], lists.type)
-        values = lists.flatten().to_numpy(zero_copy_only=False).astype(np.int64)
-        lengths = np.asarray(lists.value_lengths(), dtype=np.int64)
-        return cls(torch.from_numpy(values), torch.from_numpy(lengths))
+        # by DLPack, since Arrow's own way to numpy imports pandas
+        values, lengths = map(from_dlpack, (lists.flatten(), lists.value_lengths()))
+        return cls(values.to(torch.int64), lengths.to(torch.int64))
 
     @classmethod
     def concatenate(cls, parts: Sequence[Ragged]) -> Ragged:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor
+from torch.utils.dlpack import from_dlpack
 
 from stages.recommender import artifacts
 from stages.recommender.dialogues.text import SEPARATOR
@@ -57,8 +57,9 @@ class TrainingRequests:
         self._texts = table["text"]
         self._mentions = table["mentions"]
         self._catalogue = catalogue
-        flat = table["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        vectors = torch.from_numpy(flat.astype(np.float32)).view(table.num_rows, -1)
+        # by DLPack, since Arrow's own way to numpy imports pandas
+        flat = from_dlpack(table["vector"].combine_chunks().flatten())
+        vectors = flat.float().view(table.num_rows, -1)
         self._vectors = torch.nn.functional.normalize(vectors, dim=1)  # (requests, width)
         labels = Ragged.from_column(table["labels"])
         order = torch.argsort(labels.values, stable=True)
