@@ -134,7 +134,7 @@ class Recommender:
         self._linker = TitleLinker(catalogue, None if requests is None else requests.usage())
 
     @classmethod
-    def load(cls, folder: Path, new_movies: Path | None = None) -> Recommender:
+    def load(cls, folder: Path | str, new_movies: Path | str | None = None) -> Recommender:
         """Read a trained model; nothing but its folder is needed.
 
         Args:
@@ -146,8 +146,9 @@ class Recommender:
             UserError: The folder is missing or not whole, the file is not as it should be, or the
                 model cannot score new movies.
         """
+        folder = Path(folder)
         config, model, encoder, _ = load_model(folder, load_encoder)
-        catalogue = read_catalogue(folder, new_movies)
+        catalogue = read_catalogue(folder, None if new_movies is None else Path(new_movies))
         added = [movie for movie in catalogue if movie.is_new]
         if added and isinstance(model, GatedRecommender) and config.titles is not None:
             texts = _texts(added, config.titles.tags_per_movie)
