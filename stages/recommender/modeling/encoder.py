@@ -44,6 +44,7 @@ class SentenceEncoder(nn.Module):
             self.transformer, loaded = AutoModel.from_pretrained(
                 folder,
                 local_files_only=True,
+                trust_remote_code=False,  # else an auto_map in config.json has it ask on a terminal
                 use_safetensors=True,
                 dtype=torch.float32,
                 output_loading_info=True,

@@ -1,3 +1,5 @@
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -67,3 +69,19 @@ def test_gradients_reach_every_text(tiny_encoder: Path) -> None:
 def test_folder_without_a_model(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no encoder that can be loaded"):
         SentenceEncoder(tmp_path, "mean", "all")
+
+
+def test_no_code_of_a_folder_is_run(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, ran = tmp_path / "encoder", tmp_path / "ran"
+    shutil.copytree(tiny_encoder, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["model_type"] = "of-its-own"
+    config["auto_map"] = {"AutoConfig": "own.Config", "AutoModel": "own.Own"}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "own.py").write_text(f"open({str(ran)!r}, 'w')\nclass Config: ...\nclass Own: ...\n")
+    monkeypatch.setattr("builtins.input", lambda _: "y")  # somebody who agrees to everything
+    with pytest.raises(UserError, match="holds no encoder that can be loaded"):
+        SentenceEncoder(folder, "mean", "none")
+    assert not ran.exists()
