@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from stages.recommender import artifacts
 from stages.recommender.corpora import movielens
-from stages.recommender.corpora.fetching import fetch
+from stages.recommender.corpora.fetching import fetched
 from stages.recommender.errors import run_stage
 from stages.recommender.params import Params, load_params
 
@@ -23,14 +23,10 @@ def read_tables(params: Params) -> dict[str, pa.Table]:
     match params.movielens.source:
         case "zip":
             archive = params.movielens.zip
-            return movielens.read_archive(
-                fetch(
-                    archive.location,
-                    "movielens.zip.location",
-                    archive.sha256,
-                    "movielens.zip.sha256",
-                )
-            )
+            with fetched(
+                archive.location, "movielens.zip.location", archive.sha256, "movielens.zip.sha256"
+            ) as path:
+                return movielens.read_archive(path)
         case "sample":
             from stages.recommender.corpora.sample import write_movielens_zip
 

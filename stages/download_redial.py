@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stages.recommender import artifacts
 from stages.recommender.corpora import redial
-from stages.recommender.corpora.fetching import fetch
+from stages.recommender.corpora.fetching import fetched
 from stages.recommender.errors import run_stage
 from stages.recommender.params import Params, load_params
 
@@ -18,9 +18,10 @@ def read_dialogues(params: Params) -> redial.Parts:
             yield from redial.read_hub(params.redial.hub)
         case "zip":
             archive = params.redial.zip
-            yield from redial.read_archive(
-                fetch(archive.location, "redial.zip.location", archive.sha256, "redial.zip.sha256")
-            )
+            with fetched(
+                archive.location, "redial.zip.location", archive.sha256, "redial.zip.sha256"
+            ) as path:
+                yield from redial.read_archive(path)
         case "sample":
             from stages.recommender.corpora.sample import write_redial_zip
 

@@ -18,7 +18,7 @@ from unittest.mock import patch
 from bad_input import REDIAL, ROOT, Case, NotHereError, Project, replaced
 from bad_parameters import asked
 from bad_tables import TRAINING_KEEPS, TRAINING_SPENDS, not_a_number, trained_before, weights
-from local_server import Respond, Server, answer, content, drop, free_port, local_server
+from local_server import Respond, Server, answer, content, drop, free_port, local_server, trickle
 from self_signed import self_signed
 
 from stages.recommender.corpora import fetching
@@ -46,7 +46,7 @@ def ask(project: Project, url: str, patience: Patience = FEW) -> None:
     with suppress(ValueError):  # it is no URL
         project.call(_download(url).path.name.partition("-")[0], "<key>")
     project.during(
-        replaced("stages.download_redial", "fetch", partial(fetching.fetch, patience=patience))
+        replaced("stages.download_redial", "fetched", partial(fetching.fetched, patience=patience))
     )
 
 
@@ -86,6 +86,14 @@ def whole(archive: bytes) -> Respond:
 
 def dropped(archive: bytes) -> Respond:
     return content(archive, stop_at=len(archive) // 2)
+
+
+def only_the_other_half(archive: bytes) -> Respond:
+    def respond(handler: Any) -> None:
+        asked = handler.headers.get("Range") == f"bytes={len(archive) // 2}-"
+        (content(archive) if asked else answer(400))(handler)
+
+    return respond
 
 
 def dropped_without_ranges(archive: bytes) -> Respond:
@@ -178,8 +186,13 @@ ANSWERS: list[tuple[str, Spoil, tuple[str, ...]]] = [
         from_server(lambda archive: content(archive, pause=1.5), patience=ONCE),
         STOPPED,
     ),
+    (
+        "a byte now and then",
+        from_server(lambda archive: trickle(archive, 0.05), patience=ONCE),
+        STOPPED,
+    ),
     ("dropped before it answers", from_server(always(drop)), ()),
-    ("dropped half-way, then resumed", from_server(dropped, whole), BROUGHT),
+    ("dropped half-way, then resumed", from_server(dropped, only_the_other_half), BROUGHT),
     (
         "dropped half-way, then another edition",
         from_server(dropped, lambda archive: content(archive, etag='"2"')),

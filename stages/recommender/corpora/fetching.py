@@ -10,6 +10,7 @@ import hashlib
 import re
 import ssl
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 import requests
 from filelock import FileLock, Timeout
 from tqdm import tqdm
-from urllib3.exceptions import LocationParseError, NewConnectionError
+from urllib3.exceptions import HTTPError, LocationParseError, NewConnectionError
 
 from stages.recommender.artifacts import CACHE
 from stages.recommender.corpora.checksums import check_sha256, sha256_of
@@ -90,6 +91,39 @@ def fetch(
 
 
 @contextmanager
+def fetched(
+    location: str,
+    setting: str,
+    sha256: str | None,
+    sha256_setting: str,
+    *,
+    cache: Path = DOWNLOADS,
+    patience: Patience = PATIENCE,
+) -> Iterator[Path]:
+    """Bring a file here for a block that reads it; see :func:`fetch`.
+
+    Where the block finds it wrong, the next run brings it anew, though it be the host's edition.
+
+    Yields:
+        The file.
+
+    Raises:
+        UserError: See :func:`fetch`.
+    """
+    path = fetch(location, setting, sha256, sha256_setting, cache=cache, patience=patience)
+    try:
+        yield path
+    except UserError:
+        if _SCHEME.match(location):
+            _validator_of(path).unlink(missing_ok=True)
+        raise
+
+
+def _validator_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.validator")
+
+
+@contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Hold the lock of a download; the system frees it when the process ends, however it ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -133,7 +167,7 @@ class _Download:
 
     @property
     def validator(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.validator")
+        return _validator_of(self.path)
 
     def run(self) -> Path:
         if self.sha256 and self.path.exists() and sha256_of(self.path) == self.sha256:
@@ -253,7 +287,6 @@ class _Download:
             self.partial.write_bytes(b"")
             self._note_edition(response)
         length = response.headers.get("Content-Length", "")
-        received = 0
         with (
             self.partial.open("ab") as file,
             tqdm(
@@ -265,15 +298,29 @@ class _Download:
                 disable=None,
             ) as bar,
         ):
-            try:
-                for block in response.iter_content(_BLOCK):
-                    file.write(block)
-                    received += len(block)
-                    bar.update(len(block))
-            except requests.RequestException:
-                raise PassingTroubleError(
-                    f"broke off after {have + received} bytes", progressed=received >= _PROGRESS
-                ) from None
+            for block in self._blocks(response, have):
+                file.write(block)
+                bar.update(len(block))
+
+    def _blocks(self, response: requests.Response, have: int) -> Iterator[bytes]:
+        """What arrives, at once, so that of a download that breaks off all of it is kept."""
+        received, timed, since = 0, 0, time.monotonic()
+        try:
+            while block := response.raw.read1(_BLOCK, decode_content=True):
+                yield block
+                received += len(block)
+                passed = time.monotonic() - since
+                if passed >= self.patience.timeout:
+                    if received - timed < self.patience.least_rate * passed:
+                        raise PassingTroubleError(
+                            f"brings fewer than {self.patience.least_rate:g} bytes a second",
+                            progressed=received >= _PROGRESS,
+                        )
+                    timed, since = received, since + passed
+        except HTTPError:
+            raise PassingTroubleError(
+                f"broke off after {have + received} bytes", progressed=received >= _PROGRESS
+            ) from None
 
     def _note_edition(self, response: requests.Response) -> None:
         etag = response.headers.get("ETag", "")

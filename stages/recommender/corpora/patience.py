@@ -20,6 +20,8 @@ class Patience:
     """Seconds that a host may ask to be left alone; the most that is waited at once."""
     timeout: float = 30.0
     """Seconds without a connection, or without a byte, that count as no answer."""
+    least_rate: float = 1_000.0
+    """Bytes a second, over as many seconds, that a download has to bring."""
 
 
 PATIENCE = Patience()

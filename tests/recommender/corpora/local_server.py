@@ -109,6 +109,20 @@ def drop(handler: BaseHTTPRequestHandler) -> None:
     handler.connection.shutdown(socket.SHUT_RDWR)
 
 
+def trickle(body: bytes, wait: float) -> Respond:
+    """A file that comes byte by byte, with seconds to wait before each."""
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        for byte in body:
+            time.sleep(wait)
+            handler.wfile.write(bytes([byte]))
+
+    return respond
+
+
 def content(
     body: bytes,
     *,

@@ -9,11 +9,22 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from local_server import QUICK, Respond, Server, answer, content, drop, free_port, local_server
+from local_server import (
+    QUICK,
+    Respond,
+    Server,
+    answer,
+    content,
+    drop,
+    free_port,
+    local_server,
+    trickle,
+)
 from one_sentence import one_sentence
 from self_signed import self_signed
 
-from stages.recommender.corpora.fetching import fetch
+from stages.recommender.corpora.fetching import fetch, fetched
+from stages.recommender.errors import UserError
 
 BODY = random.Random(1).randbytes(400_000)
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -63,11 +74,13 @@ def test_a_dropped_download_goes_on_where_it_stopped(server: Server, tmp_path: P
         "/a", content(BODY, stop_at=150_000), content(BODY, stop_at=300_000), content(BODY)
     )
     assert get(url, tmp_path).read_bytes() == BODY
-    first, second, third = server.sent("Range")
-    assert first is None
-    assert second is not None and third is not None
-    starts = [int(asked.removeprefix("bytes=").removesuffix("-")) for asked in (second, third)]
-    assert 0 < starts[0] <= 150_000 < starts[1] <= 300_000
+    assert server.sent("Range") == [None, "bytes=150000-", "bytes=300000-"]
+
+
+def test_of_a_dropped_download_every_byte_is_kept(server: Server, tmp_path: Path) -> None:
+    url = server.serve("/a", content(BODY, stop_at=5_000), content(BODY))
+    assert get(url, tmp_path).read_bytes() == BODY
+    assert server.sent("Range") == [None, "bytes=5000-"]
 
 
 def test_what_is_left_of_a_failed_download_is_used_by_the_next_call(
@@ -140,8 +153,9 @@ def test_a_steadily_dropping_host_is_borne_as_long_as_it_brings_something(
         (answer(304), 1, "answered HTTP 304"),
         (answer(200, OTHER_BODY), 1, f"not {SHA256}: it is damaged or another edition"),
         (drop, 3, "broke off the connection; run the same command later"),
-        (content(BODY, stop_at=100, ranges=False), 3, "broke off after"),
+        (content(BODY, stop_at=100, ranges=False), 3, "broke off after 100 bytes"),
         (content(BODY, pause=0.8), 3, "broke off after"),
+        (trickle(BODY, 0.05), 3, "brings fewer than 1000 bytes a second; run the same"),
         (lambda _: time.sleep(0.8), 3, "gave no answer within 0.5 seconds"),
         (answer(302, Location="ftp://127.0.0.1/a"), 1, "leads to no URL that can be read"),
         (answer(302, Location="file:///etc/passwd"), 1, "leads to no URL that can be read"),
@@ -169,6 +183,38 @@ def test_a_wrong_checksum_leaves_nothing_to_go_on_with(server: Server, tmp_path:
     assert not list(tmp_path.glob("*.partial"))
     server.serve("/a", content(BODY, etag='"2"'))
     assert get(url, tmp_path).read_bytes() == BODY
+
+
+def read_wrongly(url: str, cache: Path) -> None:
+    with fetched(url, "x", None, "y", cache=cache, patience=QUICK):
+        raise UserError("it is no archive; get it again")
+
+
+def test_what_is_found_wrong_is_brought_anew_though_its_edition_is_the_same(
+    server: Server, tmp_path: Path
+) -> None:
+    url = server.serve("/a", content(OTHER_BODY), content(BODY))
+    with pytest.raises(UserError):
+        read_wrongly(url, tmp_path)
+    assert get(url, tmp_path, None).read_bytes() == BODY
+    assert server.sent("If-None-Match") == [None, None]
+
+
+def test_what_is_found_right_is_not_brought_anew(server: Server, tmp_path: Path) -> None:
+    url = server.serve("/a", content(BODY))
+    for _ in range(2):
+        with fetched(url, "x", None, "y", cache=tmp_path, patience=QUICK) as path:
+            assert path.read_bytes() == BODY
+    assert server.sent("If-None-Match") == [None, '"1"']
+
+
+def test_a_local_file_found_wrong_is_left_alone(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a.zip", "a.zip.validator")]
+    for path in files:
+        path.write_bytes(BODY)
+    with pytest.raises(UserError):
+        read_wrongly(str(files[0]), tmp_path)
+    assert all(path.read_bytes() == BODY for path in files)
 
 
 def test_an_endless_redirect_is_left(server: Server, tmp_path: Path) -> None:
