@@ -116,8 +116,9 @@ def fit(
                     trainee, params, machine, checkpoints, optimizer, progress, bar, foretell
                 )
                 foretell = None
+                _check_weights(trainee, progress, bar)
                 _finish_epoch(trainee, machine, checkpoints, progress, steps_an_epoch, bar)
-                _save(trainee, checkpoints, optimizer, progress, bar)
+                checkpoints.save(optimizer, progress)
         checkpoints.restore_best()
     return progress
 
@@ -169,9 +170,8 @@ def _train_epoch(
     trainee.model.train()
     if trainee.encoder is not None:
         trainee.encoder.train()
-    sums = torch.tensor(progress.sums, dtype=torch.float64, device=machine.device)
-    # on a GPU, reading a loss waits for the device: not at every step
-    every = 1 if machine.device.type == "cpu" else 20
+    losses = _Losses(progress, machine.device)
+    every = steps_between_looks(machine.device)
     saved = time.monotonic()
     for position, batch, tags in zip(
         range(done, steps_an_epoch), batches, tag_batches_too, strict=True
@@ -180,12 +180,11 @@ def _train_epoch(
         for group in optimizer.param_groups:
             group["lr"] = group["rate"] * factor
         machine.seed(derived_seed(params.seed, progress.step, processes.number()))
-        sums += _step(trainee, batch, tags, params, machine, optimizer)
+        losses.add(_step(trainee, batch, tags, params, machine, optimizer))
         progress.step += 1
         bar.update()
         if progress.step % every == 0 or position + 1 == steps_an_epoch:
-            progress.sums = sums.tolist()
-            _check_finite(progress, bar)
+            losses.look(bar)
             _show(progress, position + 1, epoch, params.epochs, bar, trainee.tags is not None)
         if position == done:
             started = time.monotonic()  # the first step warms up
@@ -193,9 +192,46 @@ def _train_epoch(
             pace = (time.monotonic() - started) / TIMED_STEPS
             foretell(pace * steps_an_epoch * params.epochs)
         if time.monotonic() - saved > CHECKPOINT_SECONDS and position + 1 < steps_an_epoch:
-            progress.sums = sums.tolist()
-            _save(trainee, checkpoints, optimizer, progress, bar)
+            losses.look(bar)
+            _check_weights(trainee, progress, bar)
+            checkpoints.save(optimizer, progress)
             saved = time.monotonic()
+
+
+def steps_between_looks(device: torch.device) -> int:
+    """After how many steps the losses are looked at: on a GPU, that waits for the device."""
+    return 1 if device.type == "cpu" else 20
+
+
+class _Losses:
+    """The losses of an epoch's steps, added up on the device.
+
+    Args:
+        progress: Told the sums at each look.
+        device: Where the losses are.
+    """
+
+    def __init__(self, progress: Progress, device: torch.device) -> None:
+        self._progress = progress
+        self._sums = torch.tensor(progress.sums, dtype=torch.float64, device=device)
+        self._unseen: list[Tensor] = []
+
+    def add(self, losses: Tensor) -> None:
+        """Take a step's losses, without waiting for them."""
+        self._sums += losses
+        self._unseen.append(losses)
+
+    def look(self, bar: "tqdm[NoReturn]") -> None:
+        """Wait for the losses of all steps so far.
+
+        Raises:
+            UserError: One is no finite number; it names the first such step.
+        """
+        self._progress.sums = self._sums.tolist()
+        if not all(math.isfinite(total) for total in self._progress.sums):
+            finite = torch.stack(self._unseen).isfinite().all(dim=1).tolist()
+            raise _not_finite(self._progress.step - len(finite) + 1 + finite.index(False), bar)
+        self._unseen.clear()
 
 
 @within_memory("training.dialogue_batch, training.tag_batch or dialogues.max_tokens")
@@ -266,7 +302,7 @@ def _finish_epoch(
             SELECTS_AT,
         )
     except FloatingPointError:
-        raise _not_finite(progress, bar) from None
+        raise _not_finite(progress.step, bar) from None
     labels = metrics.Labels(
         trainee.validation.labels.values.cpu().numpy(), trainee.validation.labels.lengths.numpy()
     )
@@ -293,29 +329,16 @@ def _finish_epoch(
     )
 
 
-def _save(
-    trainee: Trainee,
-    checkpoints: Checkpoints,
-    optimizer: torch.optim.Optimizer,
-    progress: Progress,
-    bar: "tqdm[NoReturn]",
-) -> None:
-    _check_finite(progress, bar)
-    # the loss is that of the weights before the step
+def _check_weights(trainee: Trainee, progress: Progress, bar: "tqdm[NoReturn]") -> None:
+    """Before they are kept: a step's loss is that of the weights before it."""
     if not all(torch.isfinite(p).all() for p in trainee.learning_parameters().values()):
-        raise _not_finite(progress, bar)
-    checkpoints.save(optimizer, progress)
+        raise _not_finite(progress.step, bar)
 
 
-def _check_finite(progress: Progress, bar: "tqdm[NoReturn]") -> None:
-    if not all(math.isfinite(total) for total in progress.sums):
-        raise _not_finite(progress, bar)
-
-
-def _not_finite(progress: Progress, bar: "tqdm[NoReturn]") -> UserError:
+def _not_finite(step: int, bar: "tqdm[NoReturn]") -> UserError:
     bar.close()
     return UserError(
-        f"the loss is no finite number at step {progress.step}; lower "
+        f"the loss is no finite number at step {step}; lower "
         "training.encoder_learning_rate or training.head_learning_rate, or set "
         "compute.precision to float32"
     )

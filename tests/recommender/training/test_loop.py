@@ -302,17 +302,50 @@ def test_a_loss_that_is_no_number_is_told_with_its_step(
         given_trainee.fit(TRAINING)
 
 
+@pytest.mark.parametrize("steps", [1, 20])
+def test_the_first_such_step_is_told_however_seldom_losses_are_looked_at(
+    given_trainee: Given, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    monkeypatch.setattr(loop, "steps_between_looks", lambda _: steps)
+    monkeypatch.setattr(loop, "_step", poisoned(loop._step, 3, "head.4"))
+    with pytest.raises(UserError, match="no finite number at step 4;"):
+        given_trainee.fit(changed(dialogue_batch=2))
+
+
+def test_losses_seldom_looked_at_are_the_same(
+    given_trainee: Given, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = copy.deepcopy(given_trainee.trainee)
+    history = given_trainee.fit(changed(dialogue_batch=2)).history
+    monkeypatch.setattr(loop, "steps_between_looks", lambda _: 20)
+    again = Given(before, given_trainee.folder / "again")
+    assert again.fit(changed(dialogue_batch=2)).history == history
+
+
 @pytest.mark.parametrize("rate", [1e20, 1e38])
 def test_a_rate_that_is_far_too_high_is_told(given_trainee: Given, rate: float) -> None:
     with pytest.raises(UserError, match=r"no finite number at step [12]; lower training"):
         given_trainee.fit(changed(head_learning_rate=rate))
 
 
+@pytest.mark.parametrize("part", ["head.4", "tag_head.1"])
+def test_weights_that_are_no_numbers_are_never_the_best(
+    given_trainee: Given, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    # at the end of the first epoch, whose losses are those of the weights before
+    monkeypatch.setattr(loop, "_step", poisoned(loop._step, 2, part))
+    with pytest.raises(UserError, match="no finite number at step 2;"):
+        given_trainee.fit(TRAINING)
+    assert not list(given_trainee.folder.rglob("*.safetensors"))
+
+
+@pytest.mark.parametrize("steps", [1, 20])
 @pytest.mark.parametrize(("at", "kept"), [(3, 2), (2, 1)])
 def test_the_last_good_checkpoint_stays(
-    given_trainee: Given, monkeypatch: pytest.MonkeyPatch, at: int, kept: int
+    given_trainee: Given, monkeypatch: pytest.MonkeyPatch, at: int, kept: int, steps: int
 ) -> None:
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(loop, "steps_between_looks", lambda _: steps)
     good = loop._step
     monkeypatch.setattr(loop, "_step", poisoned(good, at, "head.4"))
     with pytest.raises(UserError, match="no finite number"):
