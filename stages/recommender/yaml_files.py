@@ -80,7 +80,8 @@ def _first(problems: Sequence[ErrorDetails], content: Mapping[str, Any]) -> str:
         case "value_error":
             return problem["msg"].removeprefix("Value error, ")
         case "too_short" | "too_long":
-            wanted = limits.get("min_length", limits.get("max_length"))
+            least, most = limits.get("min_length"), limits.get("max_length")
+            wanted = f"at most {most}" if least is None else f"at least {least}"
             return f"{key} has {limits['actual_length']} entries but should have {wanted}; mend it"
         case "model_type" | "dict_type":
             wanted = "should map keys to values"

@@ -137,8 +137,10 @@ class Case:
         name: How it is wrong.
         stage: The module in ``stages`` that meets it.
         spoil: Makes the trouble.
-        keeps: Patterns of what may be new afterwards, since a next run goes on with it.
+        keeps: Patterns of what may be new afterwards, since a next run goes on with it; what is
+            half-written only where a pattern ends in ``.partial``.
         spends: Patterns of what may be gone afterwards, since nothing needs it any more.
+        must_keep: Patterns of what must be there afterwards.
     """
 
     area: str
@@ -147,6 +149,7 @@ class Case:
     spoil: Callable[[Project], object]
     keeps: Sequence[str] = ()
     spends: Sequence[str] = ()
+    must_keep: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -171,6 +174,7 @@ DIGESTS = {
     r"\b(?!0{64})[0-9a-f]{64}\b": "<sha256>",
 }
 """What depends on code and compression, and how the sheet shows it."""
+HALF_WRITTEN = ".partial"
 KEPT = (".cache", ".cache/downloads", "*.lock")
 """What any run may leave: the folder of downloads, the locks of processes."""
 
@@ -199,7 +203,8 @@ def meet(case: Case, finished: Path, folder: Path) -> Outcome:
         case.spoil(project)
         before = project.snapshot()
         told = _run(case.stage)
-        harm = _harm(before, project.snapshot(), [*KEPT, *case.keeps], case.spends)
+        after = project.snapshot()
+        harm = harm_done(before, after, [*KEPT, *case.keeps], case.spends, case.must_keep)
     for name, shown in project.names.items():
         told = told.replace(name, shown)
     for pattern, shown in DIGESTS.items():
@@ -244,19 +249,38 @@ def main_of(stage: str) -> Callable[[], None]:
     return main
 
 
-def _harm(
+def harm_done(
     before: Mapping[str, str],
     after: Mapping[str, str],
     keeps: Sequence[str],
     spends: Sequence[str],
+    must_keep: Sequence[str],
 ) -> list[str]:
+    """What a stage has lost, changed or left that it must not.
+
+    Args:
+        before: A snapshot; see :meth:`Project.snapshot`.
+        after: The snapshot afterwards.
+        keeps: See :class:`Case`.
+        spends: See :class:`Case`.
+        must_keep: See :class:`Case`.
+    """
     lost = before.keys() - after.keys()
     found = [f"{name} is lost" for name in lost if not _is_any(name, spends)]
     found += [
         f"{name} is changed" for name in before if after.get(name, before[name]) != before[name]
     ]
     new = after.keys() - before.keys()
-    found += [f"{name} is left" for name in new if not _is_any(name, keeps)]
+    whole = [pattern for pattern in keeps if not pattern.endswith(HALF_WRITTEN)]
+    half_written = [pattern for pattern in keeps if pattern.endswith(HALF_WRITTEN)]
+    found += [
+        f"{name} is left"
+        for name in new
+        if not _is_any(name, half_written if HALF_WRITTEN in name else whole)
+    ]
+    found += [
+        f"no {pattern} is kept" for pattern in must_keep if not fnmatch.filter(after, pattern)
+    ]
     return sorted(found)
 
 
@@ -398,8 +422,9 @@ def section(outcomes: Mapping[tuple[str, str], Outcome], not_made: int) -> Secti
             f"A finished small project was spoilt in {len(outcomes)} ways{missing}, and the stage "
             "that meets the trouble run. An error ends it with one sentence, which says what is "
             "wrong, where, and what to do, and exit status 1; other troubles pass, in the end with "
-            f"the same bytes as ever. {harmed} times something half-written was left, or something "
-            "good deleted or changed. The whole sheet is "
+            f"the same bytes as ever. {harmed} times something half-written was left, other than a "
+            "download that the next run goes on with, or something good deleted or changed. The "
+            "whole sheet is "
             "[tests/reliability/bad_input.txt](tests/reliability/bad_input.txt), and a test holds "
             "every case to it."
         ),

@@ -33,7 +33,6 @@ WRONG_TYPE: list[tuple[str, object]] = [
     ("models.original-rnn", "rnn"),
     ("evaluation.readings", "turn"),
     ("encoder.files", ["config.json"]),
-    ("encoder.files", [{"name": "config.json"}]),
     ("encoder.package", {"a": 1}),
 ]
 OUT_OF_RANGE: list[tuple[str, object]] = [
@@ -124,6 +123,7 @@ CASES = [
         Case("parameters: missing", key, "tokenize_tags", lambda p, key=key: p.set(key, REMOVED))
         for key in MISSING
     ),
+    *_cases("parameters: missing", [("encoder.files", [{"name": "config.json"}])]),
     *_cases("parameters: wrong type", WRONG_TYPE),
     *_cases("parameters: out of range", OUT_OF_RANGE),
     *_cases(

@@ -1,5 +1,6 @@
 """Cases: the network, the disk, other runs, memory, and a training that goes astray."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -294,7 +295,12 @@ def not_to_be_written(folder: Path) -> Iterator[None]:
 
 
 def read_only(folder: str) -> Spoil:
-    return lambda project: project.during(not_to_be_written(Path(folder)))
+    def spoil(project: Project) -> None:
+        # whoever is not the administrator is told so
+        project.call(os.strerror(errno.EACCES), os.strerror(errno.EROFS))
+        project.during(not_to_be_written(Path(folder)))
+
+    return spoil
 
 
 def read_only_for_a_download(project: Project) -> None:
@@ -456,9 +462,13 @@ def no_gpu(project: Project) -> None:
 
 
 def astray(**values: float) -> Spoil:
-    """Train three epochs with other values of section ``training``; half of the steps warm up."""
+    """Train with other values of section ``training``, keeping the state after every step.
+
+    Half of the steps of three epochs warm up.
+    """
 
     def spoil(project: Project) -> None:
+        project.during(replaced("stages.recommender.training.loop", "CHECKPOINT_SECONDS", 0))
         for key, value in {"epochs": 3, "warmup_fraction": 0.5, **values}.items():
             project.set(f"training.{key}", value)
 
@@ -497,11 +507,13 @@ MEMORY: list[tuple[str, str, Spoil, tuple[str, ...]]] = [
     ("of the machine, for a table", "build_movie_map", no_memory_for_a_table, ()),
     ("no such GPU", "train", no_gpu, ()),
 ]
-NUMBERS: list[tuple[str, Spoil]] = [
-    ("the heads' rate is too high", astray(head_learning_rate=1e30)),
-    ("the encoder's rate is too high", astray(encoder_learning_rate=1e30)),
-    ("the loss is infinite at once", infinite_loss),
-    ("the encoder's weights are no numbers", weights(not_a_number)),
+STATE = (".cache/training/*/state.safetensors",)
+NO_STATE = (".cache/training", ".cache/training/*.lock")
+NUMBERS: list[tuple[str, Spoil, tuple[str, ...], tuple[str, ...]]] = [
+    ("the heads' rate is too high", astray(head_learning_rate=1e30), TRAINING_KEEPS, STATE),
+    ("the encoder's rate is too high", astray(encoder_learning_rate=1e30), TRAINING_KEEPS, STATE),
+    ("the loss is infinite at once", infinite_loss, NO_STATE, ()),
+    ("the encoder's weights are no numbers", weights(not_a_number), NO_STATE, ()),
 ]
 CASES = [
     *(Case(HTTP, name, "download_redial", spoil, keeps) for name, spoil, keeps in ANSWERS),
@@ -510,5 +522,8 @@ CASES = [
     *(Case(READ_ONLY, *case) for case in CLOSED),
     *(Case("two runs at once", *case) for case in TWO),
     *(Case("too little memory", *case) for case in MEMORY),
-    *(Case("the loss turns NaN", name, "train", spoil, TRAINING_KEEPS) for name, spoil in NUMBERS),
+    *(
+        Case("the loss turns NaN", name, "train", spoil, keeps, must_keep=must_keep)
+        for name, spoil, keeps, must_keep in NUMBERS
+    ),
 ]

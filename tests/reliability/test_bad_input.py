@@ -8,7 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from bad_input import ROOT, NotHereError, all_cases, finish_project, meet, read_sheet
+from bad_input import (
+    ROOT,
+    NotHereError,
+    all_cases,
+    finish_project,
+    harm_done,
+    meet,
+    read_sheet,
+)
 
 CASES = all_cases()
 SHEET = read_sheet()
@@ -36,6 +44,25 @@ def test_bad_input_gives_one_sentence_and_does_no_harm(
         pytest.skip(str(reason))
     assert outcome.told == SHEET[area, name]
     assert outcome.harm == []
+
+
+@pytest.mark.parametrize(
+    ("after", "keeps", "must_keep", "harm"),
+    [
+        ({"a": "1", "runs/new": "2"}, ["runs*"], [], []),
+        ({"a": "1", "runs/.new.7.partial": "2"}, ["runs*"], [], ["runs/.new.7.partial is left"]),
+        ({"a": "1", "b.7.partial/c": "2"}, ["*"], [], ["b.7.partial/c is left"]),
+        ({"a": "1", "b.partial": "2"}, ["b.partial"], [], []),
+        ({"a": "1"}, [], ["*/state"], ["no */state is kept"]),
+        ({"a": "1", "b/state": "2"}, ["*"], ["*/state"], []),
+        ({"a": "2"}, [], [], ["a is changed"]),
+        ({}, [], [], ["a is lost"]),
+    ],
+)
+def test_harm_is_what_is_lost_changed_left_or_not_kept(
+    after: dict[str, str], keeps: list[str], must_keep: list[str], harm: list[str]
+) -> None:
+    assert harm_done({"a": "1"}, after, keeps, [], must_keep) == harm
 
 
 def test_a_sentence_says_what_is_wrong_and_what_to_do() -> None:
