@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from stages.recommender.serving.recommender import Answer, Recommender, Request
 
 _LINES_AT_ONCE = 64
-_LONGEST_REASON = 90
+_LONGEST_REASON = 70
 
 
 class RequestFirst(TyperGroup):

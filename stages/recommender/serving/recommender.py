@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -35,10 +36,13 @@ from stages.recommender.serving.reasons import (
 from stages.recommender.serving.sentences import load_encoder
 from stages.recommender.tokens import load_tokenizer
 
-_AT_ONCE = 64
-"""Requests that are scored together: bounds the memory of a large batch."""
+_ROWS_AT_ONCE = 256
+"""Scorings of the catalogue that are made together, one a request and one a movie that it
+mentions: bounds the memory of a large batch."""
 _NEAREST = 2
 """Training requests shown beside a recommendation."""
+_LEAST_CONTRIBUTION = 0.005
+"""Less is no reason: with two decimals it would be shown as none."""
 
 
 @dataclass(frozen=True)
@@ -195,8 +199,7 @@ class Recommender:
         """
         understood = [self._mentions_of(request) for request in requests]
         answers: list[Answer] = []
-        for start in range(0, len(requests), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
+        for part in _parts(understood):
             answers += self._answer(requests[part], understood[part])
         return answers
 
@@ -239,17 +242,17 @@ class Recommender:
         ]
         sentences = self._encoder(_tokens(self._tokenizer, texts))  # (requests, width)
         indices = [[mention.movie.index for mention in mentions] for mentions in understood]
-        contexts = self._contexts(pieces)
-        logits = self._logits(sentences, indices, contexts)  # (requests, movies)
+        scored = self._scored(sentences, indices, self._contexts(pieces))
         similarities = None if self._requests is None else self._requests.similarities(sentences)
         answers = []
         for row, (request, mentions) in enumerate(zip(requests, understood, strict=True)):
-            scores = logits[row].clone()  # (movies,)
+            logits = scored[row]  # (1 + distinct mentions, movies)
+            scores = logits[0].clone()  # (movies,)
             if request.exclude_mentioned:
                 scores[indices[row]] = -torch.inf
             best = torch.sort(scores, descending=True, stable=True).indices[: request.k]
             best = best[torch.isfinite(scores[best])]
-            pulled = self._pulled_up(sentences[row], indices[row], contexts[row], logits[row], best)
+            pulled = self._pulled_up(indices[row], logits[:, best])
             near = None if similarities is None else similarities[row]
             answers.append(
                 Answer(
@@ -280,52 +283,60 @@ class Recommender:
             for flat in mention_contexts(pieces, self._uncut, self._reach)
         ]
 
-    def _logits(
+    def _scored(
         self,
         sentences: Tensor,
         mentions: Sequence[Sequence[int]],
         contexts: Sequence[Sequence[Sequence[int]]],
-    ) -> Tensor:
-        """Score the catalogue: (requests, width) → (requests, movies)."""
+    ) -> tuple[Tensor, ...]:
+        """Score the catalogue for each request: with all its mentions, then without each movie.
+
+        Together, since a scoring takes hardly less time than a few of them.
+
+        Returns:
+            (1 + distinct mentions, movies) for each request; (1, movies) where the model reads no
+            mentions.
+        """
+        kept = [self._kept(movies) for movies in mentions]
+        rows = [(request, places) for request, each in enumerate(kept) for places in each]
         inputs: dict[str, Ragged] = {}
         if isinstance(self._model, GatedRecommender):
-            rows = [[token for context in row for token in context] for row in contexts]
-            inputs["contexts"] = _ragged(rows)
-        logits: Tensor = self._model(sentences, _ragged(mentions), **inputs)
-        return logits.float()
+            around = [[contexts[request][place] for place in places] for request, places in rows]
+            inputs["contexts"] = _ragged([list(chain.from_iterable(row)) for row in around])
+        logits: Tensor = self._model(
+            sentences[[request for request, _ in rows]],
+            _ragged([[mentions[request][place] for place in places] for request, places in rows]),
+            **inputs,
+        )
+        return torch.split(logits.float(), [len(each) for each in kept])
+
+    def _kept(self, mentions: Sequence[int]) -> list[list[int]]:
+        """The places of all mentions, then for each distinct movie those of the others."""
+        distinct = dict.fromkeys(mentions) if self._reads_mentions else {}
+        return [
+            [place for place, movie in enumerate(mentions) if movie != left_out]
+            for left_out in [None, *distinct]
+        ]
 
     def _written(self, movie: Movie) -> str:
         # only a model that reads titles takes new movies
         return movie.title if movie.is_new else self._form(f"@{movie.redial_id}")
 
-    def _pulled_up(
-        self,
-        sentence: Tensor,
-        mentions: Sequence[int],
-        contexts: Sequence[Sequence[int]],
-        logits: Tensor,
-        best: Tensor,
-    ) -> list[list[PulledUpBy]]:
-        """For each recommended movie, the mentioned movies without which it would score less."""
-        distinct = list(dict.fromkeys(mentions))
-        if not self._reads_mentions or not distinct:
-            return [[] for _ in best]
-        others = [
-            [place for place, movie in enumerate(mentions) if movie != left_out]
-            for left_out in distinct
-        ]
-        without = self._logits(
-            sentence.expand(len(distinct), -1),
-            [[mentions[place] for place in places] for places in others],
-            [[contexts[place] for place in places] for places in others],
-        )
-        gains = (logits[best] - without[:, best]).T  # (recommended, distinct mentions)
+    def _pulled_up(self, mentions: Sequence[int], logits: Tensor) -> list[list[PulledUpBy]]:
+        """For each recommended movie, the mentioned movies without which it would score less.
+
+        Args:
+            mentions: Of the request.
+            logits: Of the recommended movies, as :meth:`_scored` gives them.
+        """
+        gains = (logits[0] - logits[1:]).T  # (recommended, distinct mentions)
+        distinct = list(dict.fromkeys(mentions))[: gains.shape[1]]
         return [
             sorted(
                 (
                     PulledUpBy(self.catalogue[movie], gain)
                     for movie, gain in zip(distinct, row, strict=True)
-                    if gain > 0
+                    if gain >= _LEAST_CONTRIBUTION
                 ),
                 key=lambda cause: -cause.contribution,
             )
@@ -350,6 +361,18 @@ class Recommender:
             score,
             Reasons(nearest, pulled, list(movie.tags)),
         )
+
+
+def _parts(understood: Sequence[Sequence[LinkedMention]]) -> Iterator[slice]:
+    """Requests, one after another, to be answered together."""
+    start = rows = 0
+    for end, mentions in enumerate(understood):
+        if start < end and rows + 1 + len(mentions) > _ROWS_AT_ONCE:
+            yield slice(start, end)
+            start, rows = end, 0
+        rows += 1 + len(mentions)
+    if understood:
+        yield slice(start, len(understood))
 
 
 def _around(text: str, mentions: Iterable[LinkedMention]) -> list[str]:

@@ -22,8 +22,6 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _MOST_TAGS, _MOST_CAUSES = 6, 3
-_LEAST_SHOWN = 0.005
-"""Smaller contributions would be shown as none."""
 
 
 class Chip(NamedTuple):
@@ -87,9 +85,7 @@ def answers(given: Sequence[tuple[str, Answer]]) -> str:
         ]
         lists.append((model, shown))
     template = _TEMPLATES.get_template("web_answers.html.jinja")
-    return template.render(
-        lists=lists, most_tags=_MOST_TAGS, most_causes=_MOST_CAUSES, least_shown=_LEAST_SHOWN
-    )
+    return template.render(lists=lists, most_tags=_MOST_TAGS, most_causes=_MOST_CAUSES)
 
 
 def notice(sentence: str) -> str:

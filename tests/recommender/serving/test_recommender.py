@@ -12,6 +12,7 @@ from stages.recommender.errors import UserError
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.model_folder import load_model
 from stages.recommender.modeling.ragged import Ragged
+from stages.recommender.serving import recommender as recommender_module
 from stages.recommender.serving.recommender import Recommender, Request
 from stages.recommender.serving.sentences import LightEncoder, load_encoder
 from stages.recommender.tokens import load_tokenizer
@@ -66,18 +67,31 @@ def test_a_gate_reads_the_words_around_mentions(tmp_path: Path, tiny_encoder: Pa
     assert (logits - unread).abs()[:3].min() > 1e-3
 
 
-def test_what_pulled_a_movie_up_is_the_loss_without_it(recommender: Recommender) -> None:
-    both = recommender.recommend("hi", mentions=[ALIEN, TOYS], k=50, exclude_mentioned=False)
-    alone = recommender.recommend("hi", mentions=[TOYS], k=50, exclude_mentioned=False)
-    without = {movie.redial_id: movie.score for movie in alone.recommendations}
-    # the mention that is given becomes a message of its own, so that texts differ too
-    assert all(
-        cause.contribution > 0 and cause.movie.redial_id in {ALIEN, TOYS}
-        for movie in both.recommendations
-        for cause in movie.reasons.pulled_up_by
-    )
-    assert len(without) == len(both.recommendations)
-    assert any(movie.reasons.pulled_up_by for movie in both.recommendations)
+def test_what_pulled_a_movie_up_is_the_loss_without_it(
+    models: Path, recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    least = 0.02
+    monkeypatch.setattr(recommender_module, "_LEAST_CONTRIBUTION", least)
+    answer = recommender.recommend("scary like Alien and Toy Story", k=50, exclude_mentioned=False)
+    _, model, encoder, _ = load_model(models / "weighted-rnn")
+    ids = recommender._tokenizer.encode("scary like @ and @").ids
+    with torch.inference_mode():
+        sentence = encoder(Ragged(torch.tensor(ids), torch.tensor([len(ids)]))).expand(3, -1)
+        mentions = Ragged(torch.tensor([1, 2, 2, 1]), torch.tensor([2, 1, 1]))
+        both, without_alien, without_toys = model(sentence, mentions)
+    lost = {ALIEN: both - without_alien, TOYS: both - without_toys}
+    shown = 0
+    for movie in answer.recommendations:
+        losses = {cause: float(loss[movie.redial_id - 100]) for cause, loss in lost.items()}
+        expected = {cause: loss for cause, loss in losses.items() if loss >= least}
+        causes = movie.reasons.pulled_up_by
+        assert {cause.movie.redial_id: cause.contribution for cause in causes} == pytest.approx(
+            expected, abs=1e-5
+        )
+        contributions = [cause.contribution for cause in causes]
+        assert contributions == sorted(contributions, reverse=True)
+        shown += len(causes)
+    assert 0 < shown < int((torch.stack([*lost.values()]) > 0).sum())
 
 
 def test_mentioned_movies_are_left_out_unless_asked_for(recommender: Recommender) -> None:
@@ -98,7 +112,11 @@ def test_mentions_may_be_given_or_ruled_out(recommender: Recommender) -> None:
     assert understood([TOYS, ALIEN, TOYS]) == [(ALIEN, "exact"), (TOYS, "given")]
 
 
-def test_a_batch_is_its_requests_one_by_one(recommender: Recommender) -> None:
+@pytest.mark.parametrize("rows_at_once", [1, 7, 256])
+def test_a_batch_is_its_requests_one_by_one(
+    recommender: Recommender, rows_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recommender_module, "_ROWS_AT_ONCE", rows_at_once)
     requests = [
         Request("scary like Alien", k=3),
         Request("funny movies"),
