@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -191,7 +191,8 @@ def reproduce(folder: Path, held: int, jobs: int | None = None) -> None:
         code = process.wait()
     except KeyboardInterrupt:
         # DVC and its stage are told together, whatever told this process, and end in order
-        os.killpg(process.pid, signal.SIGINT)
+        with suppress(ProcessLookupError):  # they have just ended
+            os.killpg(process.pid, signal.SIGINT)
         process.wait()
         raise
     if code:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import psutil
 import pytest
@@ -360,6 +361,17 @@ def test_a_signal_ends_the_run_in_order(number: signal.Signals) -> None:
     assert told.endswith(sentence)
     assert "Traceback" not in told
     assert list((RUN / "metrics").rglob("*")) == []
+
+
+@pytest.mark.usefixtures("checkout")
+def test_a_signal_as_dvc_ends_is_no_mistake_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    monkeypatch.setattr(ended, "wait", Mock(side_effect=[KeyboardInterrupt, 0]))
+    monkeypatch.setattr(workspace.subprocess, "Popen", lambda *_, **__: ended)
+    workspace.prepare(RUN, [], [])
+    with pytest.raises(KeyboardInterrupt):
+        workspace.reproduce(RUN, 0)
 
 
 @pytest.mark.usefixtures("runnable")
