@@ -44,7 +44,7 @@ class Trainings:
         Args:
             folder: With all that the stage reads.
             model: ``<trainer>-<variant>``.
-            moment: A key of ``MOMENTS``, where the process kills itself.
+            moment: A key of :func:`_moments`, where the process kills itself.
             call: How often it gets there before; 1: the first time.
 
         Returns:

@@ -1,8 +1,8 @@
 """Does a model train in several processes as in one, and go on after a kill?  ``make processes``
 
 Three kinds of models of the small project of the tests are trained without dropout in one, two
-and three processes, and their losses compared. Two processes are then killed with SIGKILL at
-every third step, both at once, and started again. It writes ``docs/reliability/processes.json``.
+and three processes, and their losses compared. Two and three are then killed with SIGKILL at
+every third step, all at once, and started again. It writes ``docs/reliability/processes.json``.
 """
 
 import json
