@@ -2,18 +2,23 @@
 
 DVC writes ``dvc.lock`` and its list of readers and writers in place: killed within such a write
 it leaves half a file, which it refuses to read from then on. What it has recorded is in its
-cache as well, so that half a lock can go: ``dvc repro`` takes each finished stage from there.
+cache as well, so that half a lock can go: ``dvc repro`` takes each finished stage from there. An
+entry of the cache of runs that is half-written, it takes for a whole one.
 ``python -m stages.recommender.mending`` mends the repository in this folder, where nothing else
 may run in it; ``make run`` does it by itself.
 """
 
 import json
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from stages.recommender.errors import UserError, run_stage
 
 LOCK = Path("dvc.lock")
 READERS_AND_WRITERS = Path(".dvc/tmp/rwlock")
+WRITING_SECONDS = 1.0
+"""After which what is still half-written in the cache of all workspaces is nobody's."""
 CONFLICT = "<<<<<<<"
 """How git begins a place where two versions of a file meet."""
 
@@ -40,7 +45,11 @@ def mend(folder: Path, cache: Path) -> list[str]:
     if readers.is_file() and not _is_json(readers):
         readers.unlink()
         told.append(f"{readers} was half-written; nobody is at work, so it is not needed")
-    # DVC looks for an entry in each of these folders
+    # DVC takes the newest file of each of these folders for the entry of a run
+    for left in (cache / "runs").glob("*/*/.*.tmp"):
+        if _is_abandoned(left):
+            left.unlink(missing_ok=True)
+            told.append(f"{left} was half-written; it is no entry of a run")
     for entries in (cache / "runs").glob("*/*"):
         if entries.is_dir() and not any(entries.iterdir()):
             entries.rmdir()
@@ -65,6 +74,15 @@ def _is_lock(path: Path) -> bool:
         return False
     # half a line may hold half a checksum, for which DVC would run a finished stage again
     return not text or text.endswith("\n")
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Whether nobody writes a file any more, which takes DVC of another workspace milliseconds."""
+    with suppress(FileNotFoundError):
+        while time.time() - path.stat().st_mtime < WRITING_SECONDS:
+            time.sleep(0.05)
+        return True
+    return False
 
 
 def _is_json(path: Path) -> bool:

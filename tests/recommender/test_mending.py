@@ -3,6 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,32 @@ def test_an_empty_entry_of_the_run_cache_goes(repository: Path) -> None:
     assert mended(repository) == [f"{entry} had no entry of a run"]
     repro(repository)
     assert sorted(set((repository / "ran.txt").read_text().split())) == ["first", "second"]
+
+
+def test_a_half_written_entry_of_the_run_cache_goes(repository: Path) -> None:
+    """DVC takes the newest file of the folder for a whole one."""
+    entry = next((repository / ".dvc" / "cache" / "runs").glob("*/*"))
+    [whole] = entry.iterdir()
+    half = entry / ".e5Ix37pbkhwtUBiMllWxPQ.tmp"
+    content = whole.read_text()
+    half.write_text(content[: content.index("outs:")])
+    (repository / "dvc.lock").unlink()
+    assert mended(repository) == [f"{half} was half-written; it is no entry of a run"]
+    assert repro(repository).count("is cached - skipping run") == 2
+    assert (repository / "ran.txt").read_text() == "first\nsecond\n"
+
+
+def test_an_entry_of_the_run_cache_that_is_being_written_is_left_alone(repository: Path) -> None:
+    entry = next((repository / ".dvc" / "cache" / "runs").glob("*/*"))
+    [whole] = entry.iterdir()
+    being_written = entry / ".e5Ix37pbkhwtUBiMllWxPQ.tmp"
+    whole.rename(being_written)
+    writer = threading.Timer(0.3, being_written.rename, [whole])
+    being_written.touch()
+    writer.start()
+    assert mended(repository) == []
+    writer.join()
+    assert whole.is_file()
 
 
 def test_the_command_says_what_it_did(repository: Path) -> None:
