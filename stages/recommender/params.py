@@ -200,8 +200,12 @@ class Training(Section):
 
 
 class Gate(Section):
-    """The repeat-explore gate, on a frozen encoder, and its optimisation."""
+    """The repeat-explore gate and its optimisation."""
 
+    trainable_layers: Annotated[int, Field(ge=1)] | Literal["all", "none"]
+    """Of its encoder; with ``none``, which minutes on a CPU suffice for, its vectors are kept."""
+    encoder_learning_rate: Positive
+    """Of those layers."""
     hidden_size: Count
     dropout: Annotated[float, Field(ge=0, lt=1)]
     sentence_dropout: Annotated[float, Field(ge=0, lt=1)]

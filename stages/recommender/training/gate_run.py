@@ -1,10 +1,12 @@
 """How the variant ``gate`` is trained: on all readings, with its own texts and counts."""
 
+import sys
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import torch
+from tqdm import tqdm
 
 from stages.recommender.modeling.cooccurrence import Cooccurrence
 from stages.recommender.modeling.encoder import SentenceEncoder
@@ -17,7 +19,7 @@ from stages.recommender.params import ModelEntry, Params
 from stages.recommender.training.batches import DialogueExamples, TagExamples
 from stages.recommender.training.gate_examples import GateExamples
 from stages.recommender.training.loop import Trainee
-from stages.recommender.training.run import Inputs, SeedRun, for_repeat, rows_of_paper_split
+from stages.recommender.training.run import Inputs, SeedRun, for_repeat, rows_of_paper_split, span
 
 
 class GateRun(SeedRun):
@@ -30,7 +32,8 @@ class GateRun(SeedRun):
         gate = params.gate
         training = params.training.model_copy(
             update={
-                "trainable_layers": "none",
+                "trainable_layers": gate.trainable_layers,
+                "encoder_learning_rate": gate.encoder_learning_rate,
                 "epochs": gate.epochs,
                 "dialogue_batch": gate.batch,
                 "tag_batch": gate.movie_batch,
@@ -79,23 +82,27 @@ class GateRun(SeedRun):
 
     def _model(self, encoder: SentenceEncoder, train: DialogueExamples) -> RecommenderNetwork:
         texts = self._movie_texts.vectors
-        if not isinstance(train, GateExamples) or train.vectors is None or texts is None:
-            raise TypeError("the gate trains on examples of all readings, with vectors")
+        if not isinstance(train, GateExamples) or texts is None:
+            raise TypeError("the gate trains on examples of all readings")
+        sentences = train.vectors
+        if sentences is None:  # the encoder learns: those that it begins with
+            sentences = self._vectors(train, "sentence vectors, requests")
         movies, gate = self.inputs.movies.num_rows, self.params.gate
         named, recommended, _ = train.by_dialogue(movies)
         counts = Cooccurrence.count(named, recommended, movies, gate.shrinkage)
         reach = self.params.titles.context_tokens
         context = MentionContext(encoder.vocabulary, reach, gate)
         model = GatedRecommender(texts, counts, context, gate)
-        model.start_from(train.vectors)
+        model.start_from(sentences)
         return model
 
     def _auxiliary(self) -> TagExamples:
-        return self._movie_texts.to(self.machine.device)
+        texts = self._movie_texts if self.frozen else replace(self._movie_texts, vectors=None)
+        return texts.to(self.machine.device)
 
     @cached_property
     def _movie_texts(self) -> TagExamples:
-        """Each movie's own text, with its vector."""
+        """Each movie's own text, with the vector that the encoder has for it before it learns."""
         table = self.inputs.movie_texts
         if table is None:
             raise ValueError("the gate needs the texts of its movies")
@@ -105,6 +112,14 @@ class GateRun(SeedRun):
 
     def _objective(self, train: DialogueExamples) -> Objective:
         return replace(super()._objective(train), tag_weight=self.params.gate.movie_text_weight)
+
+    def _foretell(self, seconds: float) -> None:
+        if self.machine.device.type == "cpu" and not self.frozen:
+            tqdm.write(
+                f"No GPU is used: a training of the gate takes about {span(seconds)} here. On a "
+                "frozen encoder it takes minutes: dvc exp run -S gate.trainable_layers=none",
+                file=sys.stderr,
+            )
 
     def _held_out_tag_loss(self, trainee: Trainee) -> None:
         """None: every movie's text is trained on."""

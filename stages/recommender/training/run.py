@@ -386,8 +386,8 @@ class SeedRun:
                 again = pc.sum(pc.equal(split, "train")).as_py()
                 seconds *= 1 + again / self.inputs.examples["whole", "train"].num_rows
             tqdm.write(
-                f"No GPU is used: this model takes about {_span(seconds)} here, all {models} about "
-                f"{_span(models * seconds)}. On a frozen encoder the same {models} take minutes: "
+                f"No GPU is used: this model takes about {span(seconds)} here, all {models} about "
+                f"{span(models * seconds)}. On a frozen encoder the same {models} take minutes: "
                 "dvc exp run -S training.trainable_layers=none "
                 "-S training.head_learning_rate=0.001",
                 file=sys.stderr,
@@ -419,5 +419,6 @@ def rows_of_paper_split(table: pa.Table, split: str) -> torch.Tensor:
     return found
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
+    """A time for a reader."""
     return f"{seconds / 3600:.1f} hours" if seconds > 5400 else f"{seconds / 60:.0f} minutes"

@@ -134,3 +134,35 @@ def test_all_texts_of_the_readings_that_it_needs_are_of_training(inputs: Inputs)
     assert lessons.inputs()[2].lengths.min() > 0  # all are counted
     validation = run._dialogues("whole", "validation")
     assert validation.inputs()[2].lengths.max() == 0
+
+
+@pytest.mark.parametrize("layers", ["all", 1])
+def test_an_encoder_that_learns_is_written_beside_the_gate(
+    inputs: Inputs, layers: str | int
+) -> None:
+    run = run_of(inputs, {"gate": {"trainable_layers": layers, "repeats": 1}})
+    trained = run.train()
+    write_results(GATE, trained, inputs)
+    config, model, encoder, _ = load_model(artifacts.MODELS / GATE)
+    assert config.gate is not None and config.gate.trainable_layers == layers
+    [first] = run._trainings
+    begins_with = first._encoder().state_dict()
+    learnt = {
+        name
+        for name, value in encoder.state_dict().items()
+        if not torch.equal(value, begins_with[name])
+    }
+    assert learnt
+    assert any("layer.0" in name or "embeddings" in name for name in learnt) == (layers == "all")
+    # a movie's text stands for it as the encoder read it before it learned
+    assert isinstance(model, GatedRecommender) and isinstance(trained.model, GatedRecommender)
+    assert torch.equal(model.movie_texts, trained.model.movie_texts)
+    texts = first._movie_texts  # type: ignore[attr-defined]
+    assert torch.equal(model.text_mean, texts.vectors.mean(0))
+    scored = score(
+        model, encoder, first._dialogues("before", "test"), softmax_cross_entropy, 7, first.machine
+    )
+    table = ranking_table("before", 0, inputs.examples["before", "test"], scored.rankings)
+    path = artifacts.RANKINGS / f"{GATE}.parquet"
+    written = artifacts.read_table(path, artifacts.RANKING_SCHEMA, "train").to_pylist()
+    assert [row for row in written if row["reading"] == "before"] == table.to_pylist()
