@@ -151,7 +151,9 @@ def number_of(fraction: float, dialogues: int) -> int:
 def _params(params: Params, seed: int, fraction: float) -> Params:
     """All parameters for one training: what is not the gate's own of them stands in `training`."""
     epochs = params.ablation.epochs or params.gate.epochs
-    gate = params.gate.model_copy(update={"epochs": round(epochs / fraction), "trainable_layers": "none"})
+    gate = params.gate.model_copy(
+        update={"epochs": round(epochs / fraction), "trainable_layers": "none"}
+    )
     training = Training(
         trainable_layers="none",
         encoder_learning_rate=gate.learning_rate,  # of none, as it is frozen

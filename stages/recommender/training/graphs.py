@@ -4,7 +4,7 @@ A small encoder's step is a thousand small kernels, and launching each takes lon
 it. A graph holds them all, forward and backward, for texts padded to one width, and is replayed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,9 @@ from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.training import processes
 from stages.recommender.training.determinism import Machine
+
+TEXTS_AT_ONCE = 64
+"""Most texts of a graph: a larger batch is cut, so that a text is padded to its likes' width."""
 
 TextEncoder = Callable[[Ragged], Tensor]
 """From input ids, one sequence a text, to sentence vectors. (texts, width)"""
@@ -35,7 +38,34 @@ def training_encoder(
         return encoder
     if processes.count() > 1:
         return encoder
-    return GraphedEncoder(encoder, texts, machine)
+    sizes = [min(TEXTS_AT_ONCE, texts - start) for start in range(0, texts, TEXTS_AT_ONCE)]
+    parts = [GraphedEncoder(encoder, size, machine) for size in sizes]
+    return parts[0] if len(parts) == 1 else SortedEncoder(parts, sizes)
+
+
+class SortedEncoder:
+    """Encodes a batch in parts of texts of like length; the vectors are in the batch's own order.
+
+    Args:
+        parts: Each encodes a part.
+        sizes: How many texts each takes at most.
+    """
+
+    def __init__(self, parts: Sequence[TextEncoder], sizes: Sequence[int]) -> None:
+        self._parts = parts
+        self._sizes = sizes
+
+    def __call__(self, tokens: Ragged) -> Tensor:
+        """Encode texts: input ids, one sequence a text → (texts, width)."""
+        order = torch.argsort(tokens.lengths, stable=True)  # (texts,)
+        vectors, start = [], 0
+        for encode, size in zip(self._parts, self._sizes, strict=True):
+            rows = order[start : start + size]
+            start += size
+            if len(rows):
+                vectors.append(encode(tokens.take(rows)))
+        place = torch.argsort(order).to(tokens.values.device, non_blocking=True)
+        return torch.cat(vectors)[place]
 
 
 class GraphedEncoder:

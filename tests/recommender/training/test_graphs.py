@@ -8,7 +8,7 @@ import torch
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.training.determinism import Machine
-from stages.recommender.training.graphs import GraphedEncoder, training_encoder
+from stages.recommender.training.graphs import GraphedEncoder, SortedEncoder, training_encoder
 
 on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 CPU = Machine(torch.device("cpu"), 1, torch.float32)
@@ -29,6 +29,22 @@ def test_on_a_cpu_a_batch_goes_through_the_encoder_itself(tiny_encoder: Path) ->
 
 def test_a_frozen_encoder_encodes_no_batch() -> None:
     assert training_encoder(None, TEXTS, CPU) is None
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5])
+def test_a_batch_in_parts_is_the_whole_batch(tiny_encoder: Path, count: int) -> None:
+    encoder = SentenceEncoder(tiny_encoder, "mean", "all").eval()
+    given: list[int] = []
+
+    def part(tokens: Ragged) -> torch.Tensor:
+        given.append(len(tokens))
+        vectors: torch.Tensor = encoder(tokens)
+        return vectors
+
+    tokens = texts(1).take(torch.tensor([3, 1, 0, 2, 1])[:count])
+    vectors = SortedEncoder([part, part, part], [2, 2, 2])(tokens)
+    assert given == [2] * (count // 2) + [1] * (count % 2)
+    torch.testing.assert_close(vectors, encoder(tokens))
 
 
 @on_a_gpu
@@ -77,4 +93,15 @@ class TestGraphs:
         with self.machine.autocast():
             actual = graphed(part)
         assert actual.shape == expected.shape
+        assert (actual - expected).norm() <= 0.03 * expected.norm()
+
+    def test_a_large_batch_goes_in_parts(self, tiny_encoder: Path) -> None:
+        encoder = SentenceEncoder(tiny_encoder, "mean", "all").to("cuda").eval()
+        sorting = training_encoder(encoder, 150, self.machine)
+        assert isinstance(sorting, SortedEncoder)
+        tokens = texts(1, "cuda").take(torch.arange(140) % TEXTS)
+        with torch.no_grad(), self.machine.autocast():
+            expected = encoder(tokens)
+        with self.machine.autocast():
+            actual = sorting(tokens)
         assert (actual - expected).norm() <= 0.03 * expected.norm()
