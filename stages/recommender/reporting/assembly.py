@@ -64,14 +64,15 @@ def results_table(collected: Collected) -> pd.DataFrame:
                 }
             row |= {column(reading, key): value for key, value in scores.coverage.items()}
         rows.append(row)
-    return pd.DataFrame(rows).round(6)
+    # more digits than any table shows, so that none is rounded twice to another last digit
+    return pd.DataFrame(rows).round(9)
 
 
 def summary(table: pd.DataFrame) -> dict[str, dict[str, float]]:
     """The headline figures of each trained model: score → model → value."""
     trained = [row for row in results.rows(table) if results.is_trained(row)]
     return {
-        shown: {str(row[results.MODEL]): _float(row[score]) for row in trained}
+        shown: {str(row[results.MODEL]): round(_float(row[score]), 6) for row in trained}
         for shown, score in SUMMARY.items()
         if score in table
     }
