@@ -148,6 +148,7 @@ class PairedTest:
         p_value: Corrected for the number of comparisons made.
         trainings: With how many seeds each trained model of the two was trained, the fewer.
         apart: Whether every training of the one scores higher than every training of the other.
+        reading: Under which they are compared.
     """
 
     first: str
@@ -156,6 +157,7 @@ class PairedTest:
     p_value: float
     trainings: int = 1
     apart: bool = False
+    reading: str = "all"
 
     @property
     def verdict(self) -> str:

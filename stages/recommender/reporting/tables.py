@@ -246,6 +246,7 @@ def paired_tests(tests: Sequence[PairedTest]) -> Table:
     return Table(
         (
             Column("model", tuple(each.first for each in tests), "name"),
+            Column("reading", tuple(each.reading for each in tests), "text"),
             Column("verdict", tuple(each.verdict for each in tests), "text"),
             Column("compared with", tuple(each.second for each in tests), "text"),
             Column("difference", tuple(f"{each.difference.value:+.4f}" for each in tests)),

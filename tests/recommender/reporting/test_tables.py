@@ -96,6 +96,7 @@ def test_paired_tests_and_coverage() -> None:
     assert tables.paired_tests(report.tests).rows == [
         (
             "weighted-rnn-multitask",
+            "all",
             "too few seeds",
             "weighted-baseline",
             "+0.0200",
