@@ -51,6 +51,11 @@ SHOWN = [column(reading, "ndcg@10") for reading in TESTED]
 TURN = [
     column(reading, f"micro recall@{k}") for reading in ("turn", "turn fresh") for k in (1, 10, 50)
 ]
+MEASURES = [
+    column("all", metric)
+    for metric in ("recall@10", "mrr@10", "hit@10", "recall@50", "coverage@10", "popularity@10")
+]
+"""What else is worth knowing of a model: what it finds, and how various its answers are."""
 SUMMARY = {"nDCG@10 all": HEADLINE, "nDCG@10 new": column("new", "ndcg@10")}
 """The few figures of a model that DVC compares, by the name it shows."""
 
@@ -101,6 +106,7 @@ def report(collected: Collected, table: pd.DataFrame, params: Params) -> Report:
         run=how_it_ran(params),
         results=table,
         score_columns=tuple(score for score in [*SHOWN, *TURN] if score in table),
+        measure_columns=tuple(score for score in MEASURES if score in table),
         readings={
             reading: meaning
             for reading, meaning in MEANINGS.items()
@@ -278,8 +284,8 @@ def _turn_systems(collected: Collected) -> Iterator[TurnSystem]:
 
 
 def _turn(entry: Entry, reading: str) -> TurnRecall:
-    found = entry.scores[reading].intervals
-    return TurnRecall(*(found[f"micro recall@{k}"].value for k in (1, 10, 50)))
+    found = [entry.scores[reading].intervals[f"micro recall@{k}"] for k in (1, 10, 50)]
+    return TurnRecall(*(each.value for each in found), tuple((e.low, e.high) for e in found))
 
 
 def _coverage(figures: Mapping[str, Any]) -> Coverage:
