@@ -285,7 +285,8 @@ def _turn_systems(collected: Collected) -> Iterator[TurnSystem]:
 
 def _turn(entry: Entry, reading: str) -> TurnRecall:
     found = [entry.scores[reading].intervals[f"micro recall@{k}"] for k in (1, 10, 50)]
-    return TurnRecall(*(each.value for each in found), tuple((e.low, e.high) for e in found))
+    at_1, at_10, at_50 = (each.value for each in found)
+    return TurnRecall(at_1, at_10, at_50, tuple((each.low, each.high) for each in found))
 
 
 def _coverage(figures: Mapping[str, Any]) -> Coverage:
