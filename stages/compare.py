@@ -32,6 +32,8 @@ def main() -> None:
         artifacts.write_text(folder / "models.csv", tables.csv(table))
         artifacts.write_text(folder / "models.txt", shown + "\n")
         artifacts.write_text(folder / "readings.txt", by_reading + "\n")
+        measured = tables.measures(table, content.measure_columns).text()
+        artifacts.write_text(folder / "measures.txt", measured + "\n")
         artifacts.write_text(folder / "turn.txt", turns + "\n")
         artifacts.write_text(folder / "tests.txt", tables.paired_tests(content.tests).text() + "\n")
         artifacts.write_text(folder / "gains.txt", gained + "\n")

@@ -2,10 +2,12 @@
 
 The sample pipeline, at a small size, runs in two clones of the last commit: both must give the
 same bytes of lock file, metrics and report. A repeat must run nothing, and another
-``loss.pos_weight`` must rerun exactly the models that read it. Where one of these does not hold,
-it says what differs and exits with 1.
+``loss.pos_weight`` must rerun exactly the models that read it, and ``dvc metrics diff`` set their
+scores beside those of the commit before. Where one of these does not hold, it says what differs
+and exits with 1.
 """
 
+import json
 import os
 import re
 import shlex
@@ -36,6 +38,7 @@ WEIGHTED = {
     "train@weighted-rnn-multitask",
     "compare",
 }
+SUMMARY = "metrics/summary.json"
 BIN = Path(sys.executable).parent
 
 
@@ -86,6 +89,19 @@ def results(clone: Path) -> Iterator[tuple[str, bytes]]:
             yield str(path.relative_to(clone)), path.read_bytes()
 
 
+def commit(clone: Path) -> None:
+    """Commit what a run leaves to git: parameters, lock file and summary."""
+    run(clone, "git", "add", "--all")
+    run(clone, "git", "commit", "--quiet", "--message", "a run")
+
+
+def compared(clone: Path) -> dict[str, dict[str, float | None]]:
+    """What ``dvc metrics diff`` says of each score: ``old`` and ``new``."""
+    told = run(clone, "dvc", "metrics", "diff", "--all", "--json")
+    scores: dict[str, dict[str, float | None]] = json.loads(told.strip().splitlines()[-1])[SUMMARY]
+    return scores
+
+
 def main() -> None:
     """Make the clones, compare them, repeat, change one parameter."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -111,13 +127,24 @@ def main() -> None:
         if repeated:
             sys.exit(f"a repeat ran {', '.join(sorted(repeated))}")
         print("a repeat runs nothing", flush=True)
+        commit(first)
         changed = experiment(first, "loss.pos_weight=1800")
         if changed != WEIGHTED:
             sys.exit(
                 f"loss.pos_weight=1800 ran {', '.join(sorted(changed))}, "
                 f"not {', '.join(sorted(WEIGHTED))}"
             )
-        print("loss.pos_weight=1800 reruns the four weighted models and the comparison")
+        print("loss.pos_weight=1800 reruns the four weighted models and the comparison", flush=True)
+        scores = compared(first)
+        strange = [
+            name
+            for name, score in scores.items()
+            if None in (score["old"], score["new"])
+            or (score["old"] != score["new"] and f"train@{name.split('.')[-1]}" not in WEIGHTED)
+        ]
+        if strange or not scores:
+            sys.exit(f"dvc metrics diff compares {', '.join(strange) or 'nothing'}")
+        print(f"dvc metrics diff sets {len(scores)} scores beside those of the commit before")
 
 
 if __name__ == "__main__":

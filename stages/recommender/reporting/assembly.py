@@ -1,14 +1,23 @@
 """What was collected, put together as results table, summary and report."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stages.recommender.evaluation import errors
 from stages.recommender.evaluation.baselines import registry
-from stages.recommender.evaluation.intervals import Comparison, Dialogues, Interval, compare
+from stages.recommender.evaluation.intervals import (
+    Comparison,
+    Dialogues,
+    Interval,
+    compare,
+    holm,
+)
+from stages.recommender.evaluation.rankings import Rankings
 from stages.recommender.evaluation.readings import MEANINGS
 from stages.recommender.evaluation.scores import by_example
 from stages.recommender.params import Params
@@ -36,10 +45,17 @@ from stages.recommender.reporting.published import TurnRecall, TurnSystem
 from stages.recommender.reporting.results import Score, column
 
 HEADLINE = column("all", "ndcg@10")
-SHOWN = [column(reading, "ndcg@10") for reading in MEANINGS if not reading.startswith("turn")]
+TESTED = [reading for reading in MEANINGS if not reading.startswith("turn")]
+"""The readings of whole dialogues, under which models are compared in paired tests."""
+SHOWN = [column(reading, "ndcg@10") for reading in TESTED]
 TURN = [
     column(reading, f"micro recall@{k}") for reading in ("turn", "turn fresh") for k in (1, 10, 50)
 ]
+MEASURES = [
+    column("all", metric)
+    for metric in ("recall@10", "mrr@10", "hit@10", "recall@50", "coverage@10", "popularity@10")
+]
+"""What else is worth knowing of a model: what it finds, and how various its answers are."""
 SUMMARY = {"nDCG@10 all": HEADLINE, "nDCG@10 new": column("new", "ndcg@10")}
 """The few figures of a model that DVC compares, by the name it shows."""
 
@@ -64,14 +80,15 @@ def results_table(collected: Collected) -> pd.DataFrame:
                 }
             row |= {column(reading, key): value for key, value in scores.coverage.items()}
         rows.append(row)
-    return pd.DataFrame(rows).round(6)
+    # more digits than any table shows, so that none is rounded twice to another last digit
+    return pd.DataFrame(rows).round(9)
 
 
 def summary(table: pd.DataFrame) -> dict[str, dict[str, float]]:
     """The headline figures of each trained model: score → model → value."""
     trained = [row for row in results.rows(table) if results.is_trained(row)]
     return {
-        shown: {str(row[results.MODEL]): _float(row[score]) for row in trained}
+        shown: {str(row[results.MODEL]): round(_float(row[score]), 6) for row in trained}
         for shown, score in SUMMARY.items()
         if score in table
     }
@@ -89,6 +106,7 @@ def report(collected: Collected, table: pd.DataFrame, params: Params) -> Report:
         run=how_it_ran(params),
         results=table,
         score_columns=tuple(score for score in [*SHOWN, *TURN] if score in table),
+        measure_columns=tuple(score for score in MEASURES if score in table),
         readings={
             reading: meaning
             for reading, meaning in MEANINGS.items()
@@ -180,42 +198,77 @@ def best_on_validation(collected: Collected) -> str:
     return max(scores, key=lambda name: scores[name])
 
 
-def comparisons(collected: Collected) -> list[Comparison]:
-    """Paired tests on nDCG@10 ``all``: weighted against original, the best against baselines."""
-    entries: dict[str, Entry] = dict(collected.entries)
-    values = {
-        name: by_example(entry.rankings["all"], "ndcg", 10) for name, entry in entries.items()
-    }
-    pairs = [
-        (name, other)
-        for name in entries
-        if name.startswith("weighted-")
-        and (other := name.replace("weighted-", "original-", 1)) in entries
-    ]
+def comparisons(collected: Collected) -> list[tuple[str, Comparison]]:
+    """Paired tests on nDCG@10, each with its reading, corrected for the number of all of them.
+
+    The model chosen on validation is tested against each baseline under every reading of
+    :data:`TESTED` that was scored, the weighted trainer against the original one under the first.
+
+    Raises:
+        ValueError: Two models answer different examples under one reading.
+    """
     best = best_on_validation(collected)
-    pairs += [(best, baseline) for baseline in registry.NAMES if baseline in entries]
-    some = next(iter(entries.values())).rankings["all"][0]
-    return compare(values, Dialogues(some.conversation_id), pairs)
+    against = [(best, baseline) for baseline in registry.NAMES if baseline in collected.entries]
+    pairs = dict.fromkeys(TESTED, against)
+    pairs[TESTED[0]] = [*_weighted_and_original(collected), *against]
+    made: list[tuple[str, Comparison]] = []
+    for reading, of_reading in pairs.items():
+        answers = {
+            name: entry.rankings[reading]
+            for name, entry in collected.entries.items()
+            if reading in entry.rankings
+        }
+        scored = [pair for pair in of_reading if answers.keys() >= set(pair)]
+        names = dict.fromkeys(name for pair in scored for name in pair)
+        values = {name: by_example(answers[name], "ndcg", 10) for name in names}
+        if values:
+            dialogues = _dialogues_of_all(reading, [answers[name][0] for name in names])
+            made += [(reading, each) for each in compare(values, dialogues, scored)]
+    corrected = holm(np.array([each.p_value for _, each in made])).tolist()
+    return [
+        (reading, replace(each, adjusted_p_value=p_value))
+        for (reading, each), p_value in zip(made, corrected, strict=True)
+    ]
+
+
+def _weighted_and_original(collected: Collected) -> list[tuple[str, str]]:
+    """The models of both trainers by variant."""
+    return [
+        (name, other)
+        for name in collected.entries
+        if name.startswith("weighted-")
+        and (other := name.replace("weighted-", "original-", 1)) in collected.entries
+    ]
+
+
+def _dialogues_of_all(reading: str, answers: Sequence[Rankings]) -> Dialogues:
+    """The dialogues that all models answer under a reading, in one order."""
+    first, *others = answers
+    for other in others:
+        if not np.array_equal(other.conversation_id, first.conversation_id):
+            raise ValueError(f"two models answer different examples under the reading {reading}")
+    return Dialogues(first.conversation_id)
 
 
 def _tests(collected: Collected) -> Iterator[PairedTest]:
-    for each in comparisons(collected):
+    for reading, each in comparisons(collected):
         one, other = (collected.entries[name] for name in (each.first, each.second))
-        means, others = _training_means(one), _training_means(other)
+        means, others = _training_means(one, reading), _training_means(other, reading)
         yield PairedTest(
             each.first,
             each.second,
             _score(each.difference),
             each.adjusted_p_value,
             # a baseline has no seed
-            trainings=min(len(e.rankings["all"]) for e in (one, other) if e.parts),
+            trainings=min(len(e.rankings[reading]) for e in (one, other) if e.parts),
             apart=min(means) > max(others) or max(means) < min(others),
+            reading=reading,
         )
 
 
-def _training_means(entry: Entry) -> list[float]:
+def _training_means(entry: Entry, reading: str) -> list[float]:
     """The mean score of each of its trainings."""
-    return [float(by_example([each], "ndcg", 10).mean()) for each in entry.rankings["all"]]
+    return [float(by_example([each], "ndcg", 10).mean()) for each in entry.rankings[reading]]
 
 
 def _paper_column(table: pd.DataFrame) -> str:
@@ -231,8 +284,9 @@ def _turn_systems(collected: Collected) -> Iterator[TurnSystem]:
 
 
 def _turn(entry: Entry, reading: str) -> TurnRecall:
-    found = entry.scores[reading].intervals
-    return TurnRecall(*(found[f"micro recall@{k}"].value for k in (1, 10, 50)))
+    found = [entry.scores[reading].intervals[f"micro recall@{k}"] for k in (1, 10, 50)]
+    at_1, at_10, at_50 = (each.value for each in found)
+    return TurnRecall(at_1, at_10, at_50, tuple((each.low, each.high) for each in found))
 
 
 def _coverage(figures: Mapping[str, Any]) -> Coverage:

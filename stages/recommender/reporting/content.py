@@ -148,6 +148,7 @@ class PairedTest:
         p_value: Corrected for the number of comparisons made.
         trainings: With how many seeds each trained model of the two was trained, the fewer.
         apart: Whether every training of the one scores higher than every training of the other.
+        reading: Under which they are compared.
     """
 
     first: str
@@ -156,6 +157,7 @@ class PairedTest:
     p_value: float
     trainings: int = 1
     apart: bool = False
+    reading: str = "all"
 
     @property
     def verdict(self) -> str:
@@ -284,6 +286,7 @@ class Report:
         results: The table of results; its columns are told in
             :mod:`stages.recommender.reporting.results`.
         score_columns: The scores that tables and pictures show; the first one is the headline.
+        measure_columns: Further scores, in a table of their own.
         readings: A sentence on each reading that the score columns name.
         references: The baselines that stand beside the published figures, simplest first.
         tests: Paired tests between models.
@@ -305,6 +308,7 @@ class Report:
     run: Mapping[str, str]
     results: pd.DataFrame | None = None
     score_columns: tuple[str, ...] = ("all ndcg@10", "all recall@10")
+    measure_columns: tuple[str, ...] = ()
     readings: Mapping[str, str] = field(default_factory=dict)
     references: tuple[str, ...] = ()
     tests: tuple[PairedTest, ...] = ()

@@ -26,7 +26,7 @@ def finding(
         table: The table of results.
         score_column: The score, such as ``all ndcg@10``.
         references: The baselines of the table to compare with, in this order.
-        tests: The paired tests on that score.
+        tests: Paired tests; those under other readings are left out.
 
     Returns:
         The sentence; empty where no trained model has the score.
@@ -39,8 +39,11 @@ def finding(
     ]
     if not trained:
         return ""
+    reading, metric = results.parts(score_column)
     against = {
-        test.second: test for test in tests if test.second in references and test.first in trained
+        test.second: test
+        for test in tests
+        if test.reading == reading and test.second in references and test.first in trained
     }
     if against:
         [chosen] = {test.first for test in against.values()}
@@ -48,7 +51,6 @@ def finding(
     else:
         chosen = max(trained, key=lambda model: scores[model].value)
         count = f"Of {len(trained)} trained models, {chosen} scores highest: it"
-    reading, metric = results.parts(score_column)
     reached = f"{count} reaches {results.metric_heading(metric)} {_told(scores[chosen], reading)}"
     return f"{reached}{_verdicts(scores, references, against)}."
 

@@ -31,11 +31,19 @@ NOTEBOOK_LATER_NDCG_AT_10: Mapping[str, float] = MappingProxyType({"SBERT": 0.05
 
 @dataclass(frozen=True)
 class TurnRecall:
-    """Recall by turn: labels found over labels, micro-averaged, each from 0 to 1."""
+    """Recall by turn: labels found over labels, micro-averaged, each from 0 to 1.
+
+    Attributes:
+        at_1: Among the first movie of each ranking.
+        at_10: Among the first ten.
+        at_50: Among the first fifty.
+        intervals: The ends of the 95% interval of each of the three; none where not published.
+    """
 
     at_1: float
     at_10: float
     at_50: float
+    intervals: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)

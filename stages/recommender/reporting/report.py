@@ -57,6 +57,8 @@ def _tables(report: Report) -> dict[str, Table]:
         found["altered"] = tables.altered(report.ablation)
     if table is not None:
         found["models"] = tables.models(table, report.score_columns)
+        if report.measure_columns:
+            found["measures"] = tables.measures(table, report.measure_columns)
         found["gains"] = tables.gains(_gains(report), pictures.TRAINERS)
         found["published"] = tables.against_published(table, report.published_column)
     if report.tests:

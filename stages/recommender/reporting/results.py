@@ -35,6 +35,7 @@ _METRICS = {
     "mrr": "MRR",
     "hit": "Hit rate",
     "popularity": "Popularity",
+    "coverage": "Coverage",
 }
 
 

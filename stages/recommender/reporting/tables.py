@@ -92,6 +92,24 @@ def models(table: pd.DataFrame, score_columns: Sequence[str], *, intervals: bool
     return Table(tuple(columns))
 
 
+def measures(table: pd.DataFrame, score_columns: Sequence[str]) -> Table:
+    """A row a model: scores without their intervals, those of no share with one digit.
+
+    Args:
+        table: The table of results.
+        score_columns: The scores to show, such as ``all recall@10`` and ``all popularity@10``.
+    """
+    rows = results.rows(table)
+    columns = [Column("model", tuple(str(row[results.MODEL]) for row in rows), "name")]
+    for score_column in score_columns:
+        scores = [results.score(row, score_column) for row in rows]
+        _, metric = results.parts(score_column)
+        digits = 1 if metric.startswith("popularity") else 4
+        texts = _texts([None if each is None else each.value for each in scores], digits)
+        columns.append(Column(results.heading(score_column), texts))
+    return Table(tuple(columns))
+
+
 def gains(found: Sequence[Gain], names: tuple[str, str] = ("original", "weighted")) -> Table:
     """A row a variant: both trainers' scores, absolute and relative gain.
 
@@ -142,7 +160,7 @@ def against_published(table: pd.DataFrame, score_column: str) -> Table:
 
 
 def turn_systems(own: Sequence[TurnSystem]) -> Table:
-    """Recall turn by turn: the published systems, then ours.
+    """Recall turn by turn: the published systems, then ours with their intervals.
 
     Args:
         own: Our systems; their names are marked as ours.
@@ -156,11 +174,15 @@ def turn_systems(own: Sequence[TurnSystem]) -> Table:
     )
     for label, of_system in labels:
         recalls = [of_system(system) for system in systems]
-        for cut in (1, 10, 50):
-            values = [None if each is None else getattr(each, f"at_{cut}") for each in recalls]
-            texts = _texts(values, 3)
-            columns.append(Column(f"{label} Recall@{cut}", texts, best=_highest(texts)))
+        for place, cut in enumerate((1, 10, 50)):
+            scores = [None if each is None else _recall_at(each, place, cut) for each in recalls]
+            columns += _with_interval(f"{label} Recall@{cut}", scores, digits=3)
     return Table(tuple(columns))
+
+
+def _recall_at(recall: TurnRecall, place: int, cut: int) -> Score:
+    ends = recall.intervals[place] if recall.intervals else (None, None)
+    return Score(getattr(recall, f"at_{cut}"), *ends)
 
 
 def ladder(steps: Ladder) -> Table:
@@ -246,6 +268,7 @@ def paired_tests(tests: Sequence[PairedTest]) -> Table:
     return Table(
         (
             Column("model", tuple(each.first for each in tests), "name"),
+            Column("reading", tuple(each.reading for each in tests), "text"),
             Column("verdict", tuple(each.verdict for each in tests), "text"),
             Column("compared with", tuple(each.second for each in tests), "text"),
             Column("difference", tuple(f"{each.difference.value:+.4f}" for each in tests)),
@@ -302,13 +325,14 @@ def _of_scores(
 
 
 def _with_interval(
-    heading: str, scores: Sequence[Score | None], *, best: bool = True
+    heading: str, scores: Sequence[Score | None], *, best: bool = True, digits: int = 4
 ) -> list[Column]:
     values = [None if score is None else score.value for score in scores]
-    texts = _texts(values)
+    texts = _texts(values, digits)
     columns = [Column(heading, texts, best=_highest(texts) if best else ())]
     if any(score is not None and score.low is not None for score in scores):
-        ends = tuple(_NONE if score is None else interval(score) for score in scores)
+        form = f".{digits}f"
+        ends = tuple(_NONE if score is None else interval(score, form) for score in scores)
         columns.append(Column("95% interval", ends))
     return columns
 

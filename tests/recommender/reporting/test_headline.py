@@ -36,6 +36,11 @@ def test_what_no_test_shows_is_not_said() -> None:
     assert found(PairedTest(BEST, "popular", Score(0.07), 0.001, 3, apart=False)) == told
 
 
+def test_tests_under_other_readings_are_not_told() -> None:
+    other = PairedTest(BEST, "popular", Score(-0.07), 0.001, 3, apart=True, reading="new")
+    assert found(paired("popular", 0.07, 0.001), other) == f"{REACHED}it beats popular (0.050)."
+
+
 def test_with_fewer_than_three_seeds_nothing_is_claimed() -> None:
     assert found(paired("popular", 0.07, 0.001, trainings=2)) == (
         f"{REACHED}what it beats is not said of fewer than 3 trainings of each model."

@@ -91,11 +91,46 @@ def test_our_systems_stand_below_the_published_ones() -> None:
     assert best_fresh_at_1.best == (7,)
 
 
+def test_our_recall_by_turn_has_intervals_and_theirs_has_none() -> None:
+    ends = ((0.03, 0.04), (0.18, 0.2), (0.37, 0.41))
+    recall = TurnRecall(0.036, 0.19, 0.39, ends)
+    table = tables.turn_systems([TurnSystem("ours", recall, None)])
+    assert [column.heading for column in table.columns[:3]] == [
+        "system",
+        "all Recall@1",
+        "95% interval",
+    ]
+    assert table.rows[0][1:3] == ("0.033", "-")
+    assert table.rows[-1][1:5] == ("0.036", "[0.030, 0.040]", "0.190", "[0.180, 0.200]")
+
+
+def test_measures_that_are_no_share_have_fewer_digits() -> None:
+    frame = pd.DataFrame(
+        [
+            {
+                "model": "a",
+                "all mrr@10": 0.1234567,
+                "all coverage@10": 0.5,
+                "all popularity@10": 99.96,
+            }
+        ]
+    )
+    table = tables.measures(frame, ["all mrr@10", "all coverage@10", "all popularity@10"])
+    assert [column.heading for column in table.columns] == [
+        "model",
+        "MRR@10 (all)",
+        "Coverage@10 (all)",
+        "Popularity@10 (all)",
+    ]
+    assert table.rows == [("a", "0.1235", "0.5000", "100.0")]
+
+
 def test_paired_tests_and_coverage() -> None:
     report = made_up_report.report()
     assert tables.paired_tests(report.tests).rows == [
         (
             "weighted-rnn-multitask",
+            "all",
             "too few seeds",
             "weighted-baseline",
             "+0.0200",
