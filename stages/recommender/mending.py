@@ -16,7 +16,8 @@ from pathlib import Path
 from stages.recommender.errors import UserError, run_stage
 
 LOCK = Path("dvc.lock")
-READERS_AND_WRITERS = Path(".dvc/tmp/rwlock")
+DVC_FOLDER = Path(".dvc")
+READERS_AND_WRITERS = DVC_FOLDER / "tmp" / "rwlock"
 WRITING_SECONDS = 1.0
 """After which what is still half-written in the cache of all workspaces is nobody's."""
 CONFLICT = b"<<<<<<<"
@@ -96,9 +97,17 @@ def _is_json(path: Path) -> bool:
     return True
 
 
+def _cache() -> Path:
+    """DVC's, which a team or a workspace may have elsewhere."""
+    from dvc.config import Config
+
+    own = Config(dvc_dir=str(DVC_FOLDER.absolute()))["cache"].get("dir")
+    return Path(own) if own else DVC_FOLDER / "cache"
+
+
 def main() -> None:
     """Mend the repository in this folder."""
-    for sentence in mend(Path(), Path(".dvc/cache")) or ["nothing is half-written"]:
+    for sentence in mend(Path(), _cache()) or ["nothing is half-written"]:
         print(sentence)
 
 

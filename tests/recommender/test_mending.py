@@ -183,7 +183,7 @@ def test_a_half_written_entry_goes_though_the_clock_was_put_back(repository: Pat
     assert not entry.exists()
 
 
-def test_the_command_says_what_it_did(repository: Path) -> None:
+def test_the_command_says_what_it_did_wherever_the_cache_is(repository: Path) -> None:
     command = [sys.executable, "-m", "stages.recommender.mending"]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
 
@@ -196,3 +196,11 @@ def test_the_command_says_what_it_did(repository: Path) -> None:
     assert told() == "nothing is half-written\n"
     (repository / "dvc.lock").write_text("stages: [")
     assert told() == "dvc.lock was half-written; what is done comes from DVC's cache\n"
+    entry = Path("runs", "aa", "aab")
+    (repository / ".dvc" / "cache" / entry).mkdir(parents=True)
+    assert told() == f".dvc/cache/{entry} had no entry of a run\n"
+    shared = repository.parent / "shared"
+    (shared / entry).mkdir(parents=True)
+    with (repository / ".dvc" / "config").open("a") as config:
+        config.write(f"[cache]\n    dir = {os.path.relpath(shared, repository / '.dvc')}\n")
+    assert told() == f"{shared / entry} had no entry of a run\n"
