@@ -16,10 +16,11 @@ from pathlib import Path
 from stages.recommender.errors import UserError, run_stage
 
 LOCK = Path("dvc.lock")
-READERS_AND_WRITERS = Path(".dvc/tmp/rwlock")
+DVC_FOLDER = Path(".dvc")
+READERS_AND_WRITERS = DVC_FOLDER / "tmp" / "rwlock"
 WRITING_SECONDS = 1.0
 """After which what is still half-written in the cache of all workspaces is nobody's."""
-CONFLICT = "<<<<<<<"
+CONFLICT = b"<<<<<<<"
 """How git begins a place where two versions of a file meet."""
 
 
@@ -46,14 +47,15 @@ def mend(folder: Path, cache: Path) -> list[str]:
         readers.unlink()
         told.append(f"{readers} was half-written; nobody is at work, so it is not needed")
     # DVC takes the newest file of each of these folders for the entry of a run
-    for left in (cache / "runs").glob("*/*/.*.tmp"):
-        if _is_abandoned(left):
-            left.unlink(missing_ok=True)
-            told.append(f"{left} was half-written; it is no entry of a run")
-    for entries in (cache / "runs").glob("*/*"):
-        if entries.is_dir() and not any(entries.iterdir()):
-            entries.rmdir()
-            told.append(f"{entries} had no entry of a run")
+    for entries in (path for path in (cache / "runs").glob("*/*") if path.is_dir()):
+        left = [path for path in entries.glob(".*.tmp") if _is_abandoned(path)]
+        for half in left:
+            half.unlink(missing_ok=True)
+            told.append(f"{half} was half-written; it is no entry of a run")
+        if not any(entries.iterdir()) and (left or _is_abandoned(entries)):
+            with suppress(OSError):  # somebody has just put an entry in it
+                entries.rmdir()
+                told += [] if left else [f"{entries} had no entry of a run"]
     return told
 
 
@@ -62,11 +64,12 @@ def _is_lock(path: Path) -> bool:
     from dvc.utils.serialize import YAMLFileCorruptedError, parse_yaml
     from voluptuous import Invalid
 
+    content = path.read_bytes()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = content.decode("utf-8")  # half of it may end within a letter of a path
         COMPILED_LOCKFILE_SCHEMA(parse_yaml(text, path))
     except (YAMLFileCorruptedError, Invalid, UnicodeDecodeError):
-        if CONFLICT in text:
+        if CONFLICT in content:
             raise UserError(
                 f"{path} has two versions that git could not join; choose one with: "
                 f"git checkout --ours {path}"
@@ -77,11 +80,12 @@ def _is_lock(path: Path) -> bool:
 
 
 def _is_abandoned(path: Path) -> bool:
-    """Whether nobody writes a file any more, which takes DVC of another workspace milliseconds."""
+    """Whether nobody writes there any more, which takes DVC of another workspace milliseconds."""
+    end = time.monotonic() + WRITING_SECONDS  # a file's time may lie ahead of this machine's
     with suppress(FileNotFoundError):
-        while time.time() - path.stat().st_mtime < WRITING_SECONDS:
+        while time.time() - path.stat().st_mtime < WRITING_SECONDS and time.monotonic() < end:
             time.sleep(0.05)
-        return True
+        return path.exists()
     return False
 
 
@@ -93,9 +97,17 @@ def _is_json(path: Path) -> bool:
     return True
 
 
+def _cache() -> Path:
+    """DVC's, which a team or a workspace may have elsewhere."""
+    from dvc.config import Config
+
+    own = Config(dvc_dir=str(DVC_FOLDER.absolute()))["cache"].get("dir")
+    return Path(own) if own else DVC_FOLDER / "cache"
+
+
 def main() -> None:
     """Mend the repository in this folder."""
-    for sentence in mend(Path(), Path(".dvc/cache")) or ["nothing is half-written"]:
+    for sentence in mend(Path(), _cache()) or ["nothing is half-written"]:
         print(sentence)
 
 

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,14 @@ from stages.recommender.errors import UserError
 from stages.recommender.mending import mend
 
 DVC = [sys.executable, "-m", "dvc"]
-STAGES = """\
+GIVEN = "gegeben é.txt"
+"""Half a lock may end within its accent."""
+STAGES = f"""\
 stages:
   first:
-    cmd: echo first >> ran.txt && cat given.txt > first.txt
+    cmd: echo first >> ran.txt && cat '{GIVEN}' > first.txt
     deps:
-    - given.txt
+    - {GIVEN}
     outs:
     - first.txt
   second:
@@ -46,7 +49,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / ".dvc").mkdir()
     (folder / ".dvc" / "config").write_text("[core]\n    no_scm = True\n")
     (folder / "dvc.yaml").write_text(STAGES)
-    (folder / "given.txt").write_text("1\n")
+    (folder / GIVEN).write_text("1\n")
     repro(folder)
     assert (folder / "ran.txt").read_text() == "first\nsecond\n"
     return folder
@@ -159,7 +162,28 @@ def test_an_entry_of_the_run_cache_that_is_being_written_is_left_alone(repositor
     assert whole.is_file()
 
 
-def test_the_command_says_what_it_did(repository: Path) -> None:
+def test_a_folder_of_the_run_cache_that_just_began_is_left_alone(repository: Path) -> None:
+    entry = next((repository / ".dvc" / "cache" / "runs").glob("*/*"))
+    [whole] = entry.iterdir()
+    elsewhere = repository / "whole"
+    whole.rename(elsewhere)
+    writer = threading.Timer(0.3, elsewhere.rename, [whole])
+    writer.start()
+    assert mended(repository) == []
+    writer.join()
+    assert whole.is_file()
+
+
+def test_a_half_written_entry_goes_though_the_clock_was_put_back(repository: Path) -> None:
+    entry = next((repository / ".dvc" / "cache" / "runs").glob("*/*"))
+    [whole] = entry.iterdir()
+    half = whole.rename(entry / ".e5Ix37pbkhwtUBiMllWxPQ.tmp")
+    os.utime(half, (time.time() + 3600, time.time() + 3600))
+    assert mended(repository) == [f"{half} was half-written; it is no entry of a run"]
+    assert not entry.exists()
+
+
+def test_the_command_says_what_it_did_wherever_the_cache_is(repository: Path) -> None:
     command = [sys.executable, "-m", "stages.recommender.mending"]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
 
@@ -172,3 +196,11 @@ def test_the_command_says_what_it_did(repository: Path) -> None:
     assert told() == "nothing is half-written\n"
     (repository / "dvc.lock").write_text("stages: [")
     assert told() == "dvc.lock was half-written; what is done comes from DVC's cache\n"
+    entry = Path("runs", "aa", "aab")
+    (repository / ".dvc" / "cache" / entry).mkdir(parents=True)
+    assert told() == f".dvc/cache/{entry} had no entry of a run\n"
+    shared = repository.parent / "shared"
+    (shared / entry).mkdir(parents=True)
+    with (repository / ".dvc" / "config").open("a") as config:
+        config.write(f"[cache]\n    dir = {os.path.relpath(shared, repository / '.dvc')}\n")
+    assert told() == f"{shared / entry} had no entry of a run\n"

@@ -1,7 +1,11 @@
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from stages.recommender import tokens
 from stages.recommender.errors import UserError
 from stages.recommender.tokens import input_ids, load_tokenizer
 
@@ -21,6 +25,26 @@ def test_cut_at_one_end(tiny_encoder: Path, keeps: str, kept: str) -> None:
     tokenizer = load_tokenizer(tiny_encoder, 4, keeps)  # type: ignore[arg-type]
     [ids] = input_ids(tokenizer, ["hi i like scary movies ."]).to_pylist()
     assert ids == [2, *(tokenizer.token_to_id(word) for word in kept.split()), 3]
+
+
+@given(
+    texts=st.lists(st.text("hi [SEP]@é天\n\0", max_size=30) | st.text(max_size=10), max_size=5),
+    most=st.integers(3, 9),
+    keeps=st.sampled_from(["start", "end"]),
+)
+def test_ids_of_any_texts_are_those_of_each_alone_cut_at_one_end(
+    tiny_encoder: Path, texts: list[str], most: int, keeps: Literal["start", "end"]
+) -> None:
+    uncut = load_tokenizer(tiny_encoder, None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tokens, "_CHUNK", 2)  # so that texts lie in several
+        found = input_ids(load_tokenizer(tiny_encoder, most, keeps), texts).to_pylist()
+    assert len(found) == len(texts)
+    for text, ids in zip(texts, found, strict=True):
+        first, *inner, last = uncut.encode(text).ids
+        over = max(0, len(inner) - (most - 2))
+        kept = inner[: len(inner) - over] if keeps == "start" else inner[over:]
+        assert ids == [first, *kept, last]
 
 
 def test_no_text(tiny_encoder: Path) -> None:

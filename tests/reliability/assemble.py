@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from dependencies import dependencies, locked_versions  # noqa: E402
+from dependencies import LOCKED, dependencies, locked_versions  # noqa: E402
 from sections import RESULTS, Section, read_sections  # noqa: E402
 
 from stages.recommender import artifacts  # noqa: E402
@@ -41,10 +41,12 @@ def _section(section: Section) -> Iterator[str]:
 
 
 def _dependencies() -> Iterator[str]:
+    first, more = (len(locked_versions(lock)) for lock in LOCKED)
     yield "## Dependencies\n"
     yield (
-        f"What the project imports or runs, each with its reason; `requirements.lock` pins these "
-        f"and all that they pull in, {len(locked_versions())} packages.\n"
+        "What the project imports or runs, each with its reason; `requirements.lock` pins these "
+        f"and all that they pull in, {first} packages. What only shared storage needs, "
+        f"`requirements-s3.lock` pins, {more} packages more.\n"
     )
     yield from _table(["package", "version", "for"], ((n, v, r) for n, r, v in dependencies()))
     yield ""

@@ -188,7 +188,10 @@ def main() -> None:
             same = sum(reference.get(key) == value for key, value in clone.results().items())
             shown = "; ".join(f"`dvc {' '.join(words)}`" for words in commands)
             trained = sum(stage.startswith("train@") for stage in ran)
-            rows.append([what, shown, str(len(ran)), str(trained), f"{same}", f"{seconds:.0f}"])
+            which = f" ({', '.join(sorted(ran))})" if 0 < len(ran) < 3 else ""
+            rows.append(
+                [what, shown, f"{len(ran)}{which}", str(trained), f"{same}", f"{seconds:.0f}"]
+            )
 
         started = time.monotonic()
         ran = team.first.repro()

@@ -73,7 +73,7 @@ from stages.recommender import artifacts
 with artifacts.atomic_folder(artifacts.REPORT) as folder:
     artifacts.write_text(folder / "models.txt", "")
     artifacts.write_text(folder / "report.html", "")
-artifacts.write_json(artifacts.SUMMARY, {})
+artifacts.write_json(artifacts.SUMMARY, {"models": {}})
 """,
 }
 """What stands in for the stages that take longest, where they are not what is tested."""

@@ -32,12 +32,14 @@ def test_a_row_has_a_cell_a_column() -> None:
 
 def test_every_direct_dependency_has_a_reason_and_is_locked() -> None:
     found = dependencies.dependencies()
-    lines = (ROOT / "requirements.in").read_text(encoding="utf-8").splitlines()
+    asked = [(ROOT / name).read_text(encoding="utf-8") for name in dependencies.ASKED]
+    lines = [line for text in asked for line in text.splitlines()]
     assert len(found) == len([line for line in lines if line and not line.startswith("#")])
     for name, reason, version in found:
         assert reason and version, name
     reasons = {name: (reason, version) for name, reason, version in found}
     assert reasons["torch"] == ("models and training", "2.13.0")
+    assert reasons["flask"][0] == "the server of that S3"
     table = assemble.page()
     for name, reason, version in found:
         assert f"| {name} | {version} | {reason} |" in table

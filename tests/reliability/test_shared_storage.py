@@ -45,7 +45,8 @@ def test_other_clones_train_nothing_and_have_the_same_bytes(
         # a branch where nothing was run: what others ran comes by what it was made of
         third = team.another("third", with_lock=False)
         third.dvc("fetch", "--run-cache")
-        assert third.repro("--pull") == set()
+        # git keeps the comparison's summary, which the bucket has not
+        assert third.repro("--pull") <= {"compare"}
         assert third.results() == reference
 
 
