@@ -32,6 +32,8 @@ WIDTHS = Model(
     mentions=Mentions(max=4, embedding_size=6, hidden_size=5, reads_padding=False),
 )
 GATE = Gate(
+    trainable_layers="none",
+    encoder_learning_rate=1e-5,
     hidden_size=12,
     dropout=0.0,
     sentence_dropout=0.0,
