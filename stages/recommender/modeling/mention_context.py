@@ -34,8 +34,8 @@ class MentionContext(nn.Module):
         self.words = nn.Embedding(vocabulary + MARKS, params.context_embedding_size)
         nn.init.normal_(self.words.weight, std=0.1)
         self.places = nn.ModuleList(nn.Embedding(classes, _COUNT_WIDTH) for classes in _COUNTED)
-        for place in self.places:
-            nn.init.normal_(place.weight, std=0.1)
+        for vectors in self.places.parameters():
+            nn.init.normal_(vectors, std=0.1)
         self.register_buffer("most_words", torch.tensor(_MOST_WORDS), persistent=False)
         width = 2 * reach * params.context_embedding_size + len(_COUNTED) * _COUNT_WIDTH
         self.hidden = nn.Sequential(
