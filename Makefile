@@ -37,7 +37,8 @@ results: $(VENV)/.installed
 test: $(VENV)/.installed
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-# two clones give the same bytes, a repeat runs nothing, one parameter reruns its share
+# two clones give the same bytes, the best model beats popularity, a repeat runs nothing, one
+# parameter reruns its share
 check: $(VENV)/.installed
 	$(BIN)/python tests/check_reproducibility.py
 

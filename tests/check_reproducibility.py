@@ -1,12 +1,13 @@
 """Does the pipeline reproduce? Run as ``python tests/check_reproducibility.py`` from the root.
 
 The sample pipeline, at a small size, runs in two clones of the last commit: both must give the
-same bytes of lock file, metrics and report. A repeat must run nothing, and another
-``loss.pos_weight`` must rerun exactly the models that read it, and ``dvc metrics diff`` set their
-scores beside those of the commit before. Where one of these does not hold, it says what differs
-and exits with 1.
+same bytes of lock file, metrics and report, and the best trained model must beat ``popular`` by a
+wide margin. A repeat must run nothing, and another ``loss.pos_weight`` must rerun exactly the
+models that read it, and ``dvc metrics diff`` set their scores beside those of the commit before.
+Where one of these does not hold, it says what differs and exits with 1.
 """
 
+import csv
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -39,6 +40,12 @@ WEIGHTED = {
     "compare",
 }
 SUMMARY = "metrics/summary.json"
+TABLE = "metrics/report/models.csv"
+"""Has the baselines too."""
+BEATEN = {"nDCG@10 all": "all ndcg@10", "nDCG@10 new": "new ndcg@10"}
+"""Scores by their name in the summary; their columns in the table."""
+MARGIN = 1.5
+"""How many times popularity's score the best trained model must have at the least."""
 BIN = Path(sys.executable).parent
 
 
@@ -102,6 +109,32 @@ def compared(clone: Path) -> dict[str, dict[str, float | None]]:
     return scores
 
 
+def popularity(clone: Path) -> dict[str, float]:
+    """The scores of the baseline ``popular``, by their names in the summary."""
+    with (clone / TABLE).open(encoding="utf-8", newline="") as table:
+        [popular] = (row for row in csv.DictReader(table) if row["model"] == "popular")
+    return {score: float(popular[column]) for score, column in BEATEN.items()}
+
+
+def not_learned(
+    trained: Mapping[str, Mapping[str, float]], popular: Mapping[str, float]
+) -> list[str]:
+    """The scores in which no trained model beats popularity by :data:`MARGIN`, each in words.
+
+    Args:
+        trained: The summary: by score and model.
+        popular: The scores of popularity.
+    """
+    found = []
+    for score, floor in popular.items():
+        best = max(trained[score], key=trained[score].__getitem__)
+        if trained[score][best] < MARGIN * floor:
+            found.append(
+                f"{score} of {best} is {trained[score][best]:.4f}, that of popular {floor:.4f}"
+            )
+    return found
+
+
 def main() -> None:
     """Make the clones, compare them, repeat, change one parameter."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -123,6 +156,10 @@ def main() -> None:
         if different:
             sys.exit(f"two clones differ in {', '.join(different)}")
         print(f"{len(one)} files are the same bytes in both clones", flush=True)
+        weak = not_learned(json.loads(one[SUMMARY]), popularity(first))
+        if weak:
+            sys.exit(f"no model beats popularity {MARGIN} times: {'; '.join(weak)}")
+        print(f"the best model beats popularity {MARGIN} times and more", flush=True)
         repeated = ran(run(first, "dvc", "repro"))
         if repeated:
             sys.exit(f"a repeat ran {', '.join(sorted(repeated))}")

@@ -42,10 +42,12 @@ class JobRunner:
     Args:
         places: Variables of the environment for each command that may run at once: as many run
             as there are places.
+        inherited: Descriptors that the commands keep open.
     """
 
-    def __init__(self, places: Sequence[Mapping[str, str]]) -> None:
+    def __init__(self, places: Sequence[Mapping[str, str]], inherited: Sequence[int] = ()) -> None:
         self.places = places
+        self.inherited = inherited
         self._running: set[subprocess.Popen[bytes]] = set()
         self._starting = threading.Lock()
         self._ended = False
@@ -92,6 +94,7 @@ class JobRunner:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 process_group=0,
+                pass_fds=self.inherited,
             )
             self._running.add(process)
         last_line = ""

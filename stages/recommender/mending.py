@@ -39,7 +39,12 @@ def mend(folder: Path, cache: Path) -> list[str]:
     """
     told = []
     lock = folder / LOCK
-    if lock.is_file() and not _is_lock(lock):
+    if lock.is_file() and not is_whole(lock):
+        if CONFLICT in lock.read_bytes():
+            raise UserError(
+                f"{lock} has two versions that git could not join; choose one with: "
+                f"git checkout --ours {lock}"
+            )
         lock.unlink()
         told.append(f"{lock} was half-written; what is done comes from DVC's cache")
     readers = folder / READERS_AND_WRITERS
@@ -59,21 +64,16 @@ def mend(folder: Path, cache: Path) -> list[str]:
     return told
 
 
-def _is_lock(path: Path) -> bool:
+def is_whole(lock: Path) -> bool:
+    """Whether a ``dvc.lock`` that is there has all that DVC wrote; an empty one says nothing."""
     from dvc.schema import COMPILED_LOCKFILE_SCHEMA
     from dvc.utils.serialize import YAMLFileCorruptedError, parse_yaml
     from voluptuous import Invalid
 
-    content = path.read_bytes()
     try:
-        text = content.decode("utf-8")  # half of it may end within a letter of a path
-        COMPILED_LOCKFILE_SCHEMA(parse_yaml(text, path))
+        text = lock.read_text(encoding="utf-8")  # half of it may end within a letter of a path
+        COMPILED_LOCKFILE_SCHEMA(parse_yaml(text, lock))
     except (YAMLFileCorruptedError, Invalid, UnicodeDecodeError):
-        if CONFLICT in content:
-            raise UserError(
-                f"{path} has two versions that git could not join; choose one with: "
-                f"git checkout --ours {path}"
-            ) from None
         return False
     # half a line may hold half a checksum, for which DVC would run a finished stage again
     return not text or text.endswith("\n")

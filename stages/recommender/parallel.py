@@ -21,6 +21,7 @@ from joblib import cpu_count
 from stages.recommender.artifacts import atomic_file
 from stages.recommender.errors import UserError, run_stage
 from stages.recommender.job_runner import JobRunner
+from stages.recommender.mending import is_whole
 from stages.recommender.params import Compute, load_params
 from stages.recommender.yaml_files import read_yaml
 
@@ -66,7 +67,13 @@ def _gpus() -> list[str]:
     return (chosen.split(",") if chosen else [str(number) for number in range(count)])[:count]
 
 
-def train(models: Sequence[str], compute: Compute, jobs: int | None, with_dvc: bool) -> None:
+def train(
+    models: Sequence[str],
+    compute: Compute,
+    jobs: int | None,
+    with_dvc: bool,
+    held: Sequence[int] = (),
+) -> None:
     """Train models, several at once, and with DVC what trains beside them.
 
     What takes longest begins first, so that at the end no core waits for another's long training.
@@ -77,6 +84,7 @@ def train(models: Sequence[str], compute: Compute, jobs: int | None, with_dvc: b
         compute: As ``params.yaml`` says.
         jobs: How many at once; see :func:`places`.
         with_dvc: Whether DVC runs each and takes down its results in ``dvc.lock``.
+        held: Descriptors that hold the workspace for as long as a training has them.
 
     Raises:
         UserError: Some failed; the others are done.
@@ -91,7 +99,7 @@ def train(models: Sequence[str], compute: Compute, jobs: int | None, with_dvc: b
         }
     else:
         commands = {model: (sys.executable, "-m", "stages.train", model) for model in longest_first}
-    outcomes = JobRunner(places(compute, jobs)).run(commands)
+    outcomes = JobRunner(places(compute, jobs), held).run(commands)
     failed = {job: outcome for job, outcome in outcomes.items() if outcome.code}
     for job, outcome in failed.items():
         print(f"{job} failed: {outcome.last_line}", file=sys.stderr)
@@ -105,7 +113,8 @@ def train(models: Sequence[str], compute: Compute, jobs: int | None, with_dvc: b
 def sort_lock() -> None:
     """Put the entries of ``dvc.lock`` in the order in which one ``dvc repro`` writes them.
 
-    DVC appends what is new, here in the order in which the trainings ended.
+    DVC appends what is new, here in the order in which the trainings ended. A lock that is
+    half-written stays as it is, to be mended before the next run.
     """
     from dvc.repo import Repo
     from dvc.repo.reproduce import get_active_graph, plan_repro
@@ -113,14 +122,17 @@ def sort_lock() -> None:
 
     if not LOCK.is_file():
         return
-    with closing(Repo(_wait_for_lock=True)) as repo, repo.lock, atomic_file(LOCK) as partial:
+    with closing(Repo(_wait_for_lock=True)) as repo, repo.lock:
+        if not LOCK.stat().st_size or not is_whole(LOCK):
+            return
         planned = [stage.name for stage in plan_repro(get_active_graph(repo.index.graph))]
         place = {name: number for number, name in enumerate(planned)}
-        shutil.copyfile(LOCK, partial)
-        with modify_yaml(partial) as lock:
-            # what is no stage any more stays where such entries stand, at the end
-            entries = sorted(lock["stages"].items(), key=lambda e: place.get(e[0], len(place)))
-            lock["stages"] = dict(entries)
+        with atomic_file(LOCK) as partial:
+            shutil.copyfile(LOCK, partial)
+            with modify_yaml(partial) as lock:
+                # what is no stage any more stays where such entries stand, at the end
+                entries = sorted(lock["stages"].items(), key=lambda e: place.get(e[0], len(place)))
+                lock["stages"] = dict(entries)
 
 
 def main() -> None:
@@ -131,6 +143,14 @@ def main() -> None:
         "--without-dvc",
         action="store_true",
         help="only train, from the files in data/ to those in models/ and metrics/",
+    )
+    parser.add_argument(
+        "--held",
+        type=int,
+        action="append",
+        default=[],
+        metavar="DESCRIPTOR",
+        help="that holds the workspace, for what this command starts to keep open",
     )
     arguments = parser.parse_args()
     if arguments.jobs is not None and arguments.jobs < 1:
@@ -144,15 +164,21 @@ def main() -> None:
         train(list(params.models), params.compute, arguments.jobs, with_dvc=False)
         return
     try:
-        _reproduce(*BEFORE)
-        train(list(params.models), params.compute, arguments.jobs, with_dvc=True)
-        _reproduce()
+        _reproduce(*BEFORE, held=arguments.held)
+        train(
+            list(params.models),
+            params.compute,
+            arguments.jobs,
+            with_dvc=True,
+            held=arguments.held,
+        )
+        _reproduce(held=arguments.held)
     finally:
         sort_lock()
 
 
-def _reproduce(*stages: str) -> None:
-    if subprocess.run([*DVC, "repro", *stages], check=False).returncode:
+def _reproduce(*stages: str, held: Sequence[int]) -> None:
+    if subprocess.run([*DVC, "repro", *stages], check=False, pass_fds=held).returncode:
         raise UserError("a stage failed, see above; mend it and run the same command again")
 
 

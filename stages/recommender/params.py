@@ -4,6 +4,7 @@ Sections stand in the file's order. Each stage takes the sections it needs from
 :func:`load_params`; ``dvc.yaml`` names the same sections under the stage's ``params``.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,6 +23,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+_USER_IN_URL = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+:/*[^/?#]*@")
 
 
 class Section(BaseModel):
@@ -43,7 +46,7 @@ class Archive(Section):
     """A zip archive."""
 
     location: Name
-    """URL (http, https) or local path."""
+    """URL (http, https) without user and password, or local path."""
     sha256: Sha256 | None
     """Checked before the archive is opened; ``None``: not checked."""
 
@@ -304,6 +307,18 @@ class Params(Section):
     ablation: Ablation
     compute: Compute
     models: Annotated[dict[str, ModelEntry], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _no_location_tells_a_secret(self) -> "Params":
+        archives = {"redial": self.redial.zip, "movielens": self.movielens.zip}
+        for name, archive in archives.items():
+            if _USER_IN_URL.match(archive.location):
+                raise ValueError(
+                    f"{name}.zip.location has a user, password or token before its host, which "
+                    "dvc.lock and a pushed run-cache would keep; write them to ~/.netrc, or fetch "
+                    "the file yourself and name its path"
+                )
+        return self
 
     @model_validator(mode="after")
     def _models_are_named_after_their_parts(self) -> "Params":

@@ -183,7 +183,8 @@ def reproduce(folder: Path, held: int, jobs: int | None = None) -> None:
         print(sentence, flush=True)
     command = [*dvc, "repro"]
     if jobs is not None:
-        command = [sys.executable, "-m", "stages.recommender.parallel", "--jobs", str(jobs)]
+        parallel = [sys.executable, "-m", "stages.recommender.parallel"]
+        command = [*parallel, "--jobs", str(jobs), "--held", str(held)]
     process = subprocess.Popen(
         command, cwd=folder, env=environment, process_group=0, pass_fds=(held,)
     )

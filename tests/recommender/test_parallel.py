@@ -164,6 +164,20 @@ def test_without_dvc_it_only_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not Path("dvc.lock").exists()
 
 
+@pytest.mark.parametrize("half", ["schema: '2.0'\nstages:\n  train@weighted-rnn:\n    cmd: py", ""])
+def test_a_half_written_lock_stays_for_the_mending_and_hides_no_failure(
+    half: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dvc_is_killed(*_: Any, **__: Any) -> subprocess.CompletedProcess[str]:
+        (project / "dvc.lock").write_text(half)
+        return subprocess.CompletedProcess([], -9)
+
+    monkeypatch.setattr(subprocess, "run", dvc_is_killed)
+    with pytest.raises(UserError, match="a stage failed, see above"):
+        run(monkeypatch, "--jobs", "2")
+    assert (project / "dvc.lock").read_text() == half
+
+
 @pytest.mark.usefixtures("project")
 def test_at_least_one_model_trains_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="--jobs is 0, but at least one model"):

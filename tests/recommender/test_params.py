@@ -58,6 +58,8 @@ def test_parameters_cannot_be_changed() -> None:
         ("training.warmup_fraction", 0.0),
         ("model.dropout", 0),
         ("evaluation.readings", []),
+        ("redial.zip.location", "https://host/a@b.zip?user=c@d"),
+        ("movielens.zip.location", "me@home/ml-latest.zip"),
         ("compute.device", "cuda:1"),
         ("redial.zip.sha256", None),
         ("sample.seed", 2**32 - 1),

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from ruamel.yaml import YAML
 
-from stages.recommender import workspace
+from stages.recommender import parallel, workspace
 from stages.recommender.errors import UserError
 from stages.recommender.params import load_params
 
@@ -263,6 +263,11 @@ def main():
 run_stage(main)
 """
 
+ONE_MODEL = (
+    "models={original-rnn: {trainer: original, variant: rnn, data: data/examples, "
+    "watches: [training, training, training]}}"
+)
+
 DVC_YAML = """
 stages:
   train:
@@ -389,6 +394,38 @@ def test_a_second_run_is_told_of_the_first_even_when_that_was_killed_and_its_dvc
     os.killpg(dvc.pid, signal.SIGKILL)
     psutil.wait_procs([dvc])
     assert run("--set", "training.epochs=3").returncode == 0
+
+
+@pytest.mark.parametrize("waiting", ["tokenize_tags", "train"])
+def test_a_run_of_several_jobs_is_told_of_as_long_as_one_of_its_dvcs_is_there(
+    waiting: str, runnable: Path
+) -> None:
+    def stage(name: str) -> dict[str, str]:
+        return {"cmd": "echo waiting; sleep 60" if name == waiting else "true"}
+
+    stages: dict[str, Any] = {name: stage(name) for name in parallel.BEFORE}
+    stages["train"] = {"foreach": "${models}", "do": stage("train")}
+    YAML().dump({"stages": stages}, runnable / "dvc.yaml")
+    process = subprocess.Popen(
+        **command("--jobs", "2", "--set", ONE_MODEL),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    assert any(line.endswith("waiting\n") for line in process.stdout)
+    [several] = psutil.Process(process.pid).children()
+    [dvc] = several.children()
+    group = os.getpgid(dvc.pid)
+    process.kill()
+    process.wait()
+    several.kill()
+    psutil.wait_procs([several])
+    with pytest.raises(UserError, match="another run works in runs/mine"), workspace.alone(RUN):
+        pass
+    os.killpg(group, signal.SIGKILL)
+    psutil.wait_procs([dvc])
+    with workspace.alone(RUN):
+        pass
 
 
 @pytest.mark.usefixtures("runnable")

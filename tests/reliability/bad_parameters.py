@@ -180,6 +180,13 @@ CASES = [
         workspace("a", "--set", "training.epochs=[1"),
         ["runs"],
     ),
+    Case(
+        TYPED,
+        "a URL with a password",
+        "recommender.workspace",
+        workspace("a", "--set", "redial.zip.location=https://me:secret@127.0.0.1/a.zip"),
+        ["runs"],
+    ),
     Case(TYPED, "no preset", "recommender.presets", asked("presets")),
     Case(TYPED, "an unknown preset to print", "recommender.presets", asked("presets", "tiny")),
 ]

@@ -142,9 +142,9 @@ def at(url: str) -> Spoil:
     return lambda project: ask(project, url)
 
 
-def with_secrets(project: Project) -> None:
+def with_a_secret(project: Project) -> None:
     server = start(project)
-    ask(project, server.url(f"{PATH}?token=secret").replace("://", "://user:secret@"))
+    ask(project, server.url(f"{PATH}?token=secret"))
 
 
 def from_hub(*responses: Respond) -> Spoil:
@@ -173,7 +173,7 @@ ANSWERS: list[tuple[str, Spoil, tuple[str, ...]]] = [
     ("401", from_server(always(answer(401))), ()),
     ("403", from_server(always(answer(403))), ()),
     ("404", from_server(always(answer(404))), ()),
-    ("404, with secrets in the URL", with_secrets, ()),
+    ("404, with a secret in the URL's query", with_a_secret, ()),
     ("410", from_server(always(answer(410))), ()),
     ("429", from_server(always(answer(429, Retry_After="0"))), ()),
     ("429, then the file", from_server(always(answer(429, Retry_After="0")), whole), BROUGHT),
@@ -220,6 +220,8 @@ ANSWERS: list[tuple[str, Spoil, tuple[str, ...]]] = [
     ("FTP", at("ftp://127.0.0.1/a.zip"), ()),
     ("a file's URL", at("file:///etc/passwd"), ()),
     ("no URL", at("http://[::1/a.zip"), ()),
+    ("a password in the URL", at("https://me:secret@127.0.0.1/a.zip"), ()),
+    ("a token in the URL", at("https://secret@127.0.0.1/a.zip"), ()),
 ]
 HUB: list[tuple[str, Spoil]] = [
     ("the hub: 404", from_hub(answer(404))),
@@ -517,6 +519,12 @@ NUMBERS: list[tuple[str, Spoil, tuple[str, ...], tuple[str, ...]]] = [
 ]
 CASES = [
     *(Case(HTTP, name, "download_redial", spoil, keeps) for name, spoil, keeps in ANSWERS),
+    Case(
+        HTTP,
+        "a password in the URL of MovieLens",
+        "download_movielens",
+        lambda p: p.set("movielens.zip.location", "https://me:secret@127.0.0.1/a.zip"),
+    ),
     *(Case(HTTP, name, "download_encoder", spoil) for name, spoil in HUB),
     *(Case(DISK, *case) for case in WRITERS),
     *(Case(READ_ONLY, *case) for case in CLOSED),

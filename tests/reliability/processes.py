@@ -139,7 +139,7 @@ def main() -> None:
                 f"is {greatest:.1e}. All processes were killed at once with SIGKILL at every "
                 "third step until the training had come to its end; the last column says whether "
                 "models, rankings and metrics are then the bytes of as many processes that nobody "
-                "disturbed."
+                "disturbed. NCCL, over which several GPUs train, never ran."
             ),
             command="make processes",
             machine=machine(),

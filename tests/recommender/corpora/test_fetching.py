@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from functools import partial
 from pathlib import Path
 
@@ -264,6 +265,16 @@ def test_secrets_in_a_url_are_not_shown(server: Server, tmp_path: Path) -> None:
     assert "hidden" not in message
     assert f"{server.url('/a')} answered HTTP 404" in message
     assert not [path for path in tmp_path.iterdir() if "hidden" in path.name]
+
+
+def test_a_password_may_stand_in_the_netrc(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    fetch(server.serve("/a", content(BODY)), "x", SHA256, "y", cache=tmp_path, patience=QUICK)
+    assert server.sent("Authorization") == [f"Basic {b64encode(b'me:secret').decode()}"]
 
 
 def test_a_token_is_shown_to_its_host_only(server: Server, tmp_path: Path) -> None:
