@@ -165,8 +165,9 @@ def read_catalogue(folder: Path, new_movies: Path | None = None) -> Catalogue:
         return catalogue
     if not reads_movie_texts(folder):
         raise UserError(
-            f"{folder.name} does not read what a movie is, so that it can recommend no new ones; "
-            f"ask {READS_MOVIE_TEXTS}, which does"
+            f"{folder.name} does not read what a movie is, or has learned to read otherwise since "
+            f"it read the movies, so that it can recommend no new ones; ask {READS_MOVIE_TEXTS}, "
+            "trained with gate.trainable_layers: none"
         )
     added = read_new_movies(new_movies)
     known = {(title_words(movie.title), movie.year) for movie in catalogue}
@@ -179,6 +180,8 @@ def read_catalogue(folder: Path, new_movies: Path | None = None) -> Catalogue:
 def reads_movie_texts(folder: Path) -> bool:
     """Whether a model scores a movie by its text as well, so that movies can be added to it.
 
+    Not one whose encoder learned: the texts of its movies were read before.
+
     Args:
         folder: Of the model.
 
@@ -186,4 +189,5 @@ def reads_movie_texts(folder: Path) -> bool:
         UserError: It is missing or damaged.
     """
     config = artifacts.read_json(folder / CONFIG, f"train@{folder.name}")
-    return bool(config.get("titles"))
+    gate = config.get("gate") or {}
+    return bool(config.get("titles")) and gate.get("trainable_layers", "none") == "none"

@@ -186,7 +186,7 @@ def test_a_movie_that_the_model_knows_is_told(models: Path, tmp_path: Path) -> N
 def test_a_model_that_reads_no_movie_texts_tells_which_one_does(
     models: Path, written: Path
 ) -> None:
-    with pytest.raises(UserError, match=r"weighted-rnn .* no new ones; ask softmax-gate, which"):
+    with pytest.raises(UserError, match=r"weighted-rnn .* no new ones; ask softmax-gate, trained"):
         Recommender.load(models / "weighted-rnn", written)
 
 
@@ -249,3 +249,14 @@ def test_beside_a_model_that_does_not_know_it_a_new_movie_is_left_out(
     assert "Good Night, Moon" in str(chips)
     assert "original-baseline" in str(answers)
     assert "no movie" not in str(answers)
+
+
+def test_a_gate_whose_encoder_learned_takes_no_new_movies(
+    tmp_path: Path, tiny_encoder: Path, written: Path
+) -> None:
+    folder = write_gate(tmp_path, tiny_encoder)
+    config = json.loads((folder / "config.json").read_text())
+    config["gate"]["trainable_layers"] = 2
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="softmax-gate .*trainable_layers: none"):
+        Recommender.load(folder, written)
