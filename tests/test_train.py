@@ -1,4 +1,5 @@
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -10,12 +11,13 @@ from pathlib import Path
 import pytest
 import small_project
 import torch
-from killed_training import STDERR, Trainings, environment, steps_of, trainings
+from killed_training import ROOT, STDERR, Trainings, environment, said, steps_of, trainings
 from safetensors.torch import load_file
 
 from stages import train
 from stages.recommender import artifacts
 from stages.recommender.errors import run_stage
+from stages.recommender.presets import load_preset
 
 MODEL = "weighted-rnn-multitask"
 GATE = "softmax-gate"
@@ -81,6 +83,20 @@ def test_two_processes_write_the_same_bytes(
     assert steps_of(tmp_path) == STEPS + PAPER_STEPS
     assert outputs(tmp_path).keys() == WRITTEN
     assert outputs(tmp_path) == undisturbed
+
+
+@pytest.mark.parametrize(("preset", "pooling"), [("paper", "cls"), ("notebook", "mean")])
+def test_a_preset_of_what_is_repaired_here_trains(
+    preset: str, pooling: str, server: Trainings, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    once = {"training": {"epochs": 1}}
+    changes = load_preset(preset, ROOT / "presets")
+    small_project.write_project(tmp_path, tiny_encoder, changes, once)
+    assert server.run(tmp_path, MODEL) == 0, said(tmp_path)
+    assert steps_of(tmp_path) == 4  # of 26 examples in batches of 8
+    assert outputs(tmp_path).keys() == WRITTEN
+    config = json.loads((tmp_path / "models" / MODEL / "config.json").read_text(encoding="utf-8"))
+    assert config["model"]["pooling"] == pooling
 
 
 def halve(path: Path) -> None:

@@ -117,7 +117,8 @@ class GateRun(SeedRun):
         if self.machine.device.type == "cpu" and not self.frozen:
             tqdm.write(
                 f"No GPU is used: a training of the gate takes about {span(seconds)} here. On a "
-                "frozen encoder it takes minutes: dvc exp run -S gate.trainable_layers=none",
+                "frozen encoder it takes minutes: set gate.trainable_layers: none in the "
+                "checkout's params.yaml and run the same command again",
                 file=sys.stderr,
             )
 

@@ -388,6 +388,7 @@ class SeedRun:
             tqdm.write(
                 f"No GPU is used: this model takes about {span(seconds)} here, all {models} about "
                 f"{span(models * seconds)}. On a frozen encoder the same {models} take minutes: "
+                "make run CORPUS=redial PRESET=frozen, or without a workspace "
                 "dvc exp run -S training.trainable_layers=none "
                 "-S training.head_learning_rate=0.001",
                 file=sys.stderr,

@@ -166,3 +166,18 @@ def test_an_encoder_that_learns_is_written_beside_the_gate(
     path = artifacts.RANKINGS / f"{GATE}.parquet"
     written = artifacts.read_table(path, artifacts.RANKING_SCHEMA, "train").to_pylist()
     assert [row for row in written if row["reading"] == "before"] == table.to_pylist()
+
+
+def test_without_a_gpu_the_time_of_an_encoder_that_learns_is_told(
+    inputs: Inputs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [frozen] = run_of(inputs)._trainings
+    frozen._foretell(600)
+    assert capsys.readouterr().err == ""
+    [learning] = run_of(inputs, {"gate": {"trainable_layers": 1}})._trainings
+    learning._foretell(600)
+    assert capsys.readouterr().err == (
+        "No GPU is used: a training of the gate takes about 10 minutes here. On a frozen encoder "
+        "it takes minutes: set gate.trainable_layers: none in the checkout's params.yaml and run "
+        "the same command again\n"
+    )

@@ -366,7 +366,12 @@ def test_without_a_gpu_the_time_is_told(
 ) -> None:
     [seed_run] = run_of(inputs, {"evaluation": {"readings": []}})._trainings
     seed_run._foretell(seconds)
-    assert told in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert told in said
+    assert said.endswith(
+        "take minutes: make run CORPUS=redial PRESET=frozen, or without a workspace dvc exp run "
+        "-S training.trainable_layers=none -S training.head_learning_rate=0.001\n"
+    )
 
 
 def test_the_papers_split_takes_its_time_too(
