@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from stages.recommender import artifacts
 from stages.recommender.corpora.checksums import sha256_of
-from stages.recommender.dialogues import contexts
 
 MOVIES = 30
 TAGS = {"train": 20, "held_out": 5}
@@ -158,15 +157,14 @@ def title_tables() -> dict[tuple[str, str], pa.Table]:
 
 
 def with_contexts(made: pa.Table, seed: int) -> pa.Table:
-    """Examples of the gate, with random words around their mentions, at random places."""
+    """Examples of the gate, with random words around their mentions."""
     random = np.random.default_rng(seed)
-    around = []
-    for mentions in made["mentions"].to_pylist():
-        tokens = random.integers(-2, 40, (len(mentions), 2 * CONTEXT_TOKENS))
-        places = random.integers(0, 20, (len(mentions), contexts.COUNTS))
-        around.append(np.hstack([tokens, places]).ravel().tolist())
+    contexts = [
+        random.integers(-2, 40, 2 * CONTEXT_TOKENS * len(mentions)).tolist()
+        for mentions in made["mentions"].to_pylist()
+    ]
     columns = {name: made[name].to_pylist() for name in made.column_names}
-    return _table(columns | {"contexts": around}, artifacts.TITLE_EXAMPLE_SCHEMA)
+    return _table(columns | {"contexts": contexts}, artifacts.TITLE_EXAMPLE_SCHEMA)
 
 
 def movie_texts() -> pa.Table:

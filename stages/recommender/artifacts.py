@@ -176,10 +176,10 @@ RANKING_SCHEMA = _schema(
 """What a model answers a test example; ``data/rankings/<model>.parquet``."""
 
 TITLE_EXAMPLE_SCHEMA = _schema(
-    "title-examples/2",
+    "title-examples/1",
     [
         *((field.name, field.type, field.nullable) for field in EXAMPLE_SCHEMA),
-        # of the words around each mention and its place; see dialogues.contexts
+        # of the words around each mention; see dialogues.contexts
         ("contexts", pa.list_(pa.int32()), False),
     ],
 )

@@ -92,12 +92,6 @@ def _contexts(trainee: Trainee) -> Trainee:
     return trainee
 
 
-def _places(trainee: Trainee) -> Trainee:
-    for vectors in gate_of(trainee).context.places.parameters():
-        _fix(vectors, 0.0)
-    return trainee
-
-
 def _dropout(trainee: Trainee) -> Trainee:
     for module in gate_of(trainee).modules():
         if isinstance(module, nn.Dropout):
@@ -124,13 +118,8 @@ PARTS = (
     ),
     Part(
         "the words around a mention",
-        "Nor its message: whether it is repeated is told from the request as a whole, and numbers.",
+        "Whether a mention is repeated is told from the request as a whole, places and numbers.",
         _contexts,
-    ),
-    Part(
-        "the message of a mention",
-        "Not told which of the messages a mention stands in, nor between how many of its words.",
-        _places,
     ),
     Part(
         "the request's text",

@@ -114,8 +114,7 @@ class GatedRecommender(nn.Module):
             mentions: Catalogue indices that each request mentions, in order.
             readings: Indices into :data:`READINGS`; ``None``: all ``before``. (requests,)
             own: See :meth:`Cooccurrence.forward`; for training.
-            contexts: What is around the mentions and where they stand, see
-                :class:`MentionContext`; ``None``: not known.
+            contexts: Token ids around the mentions, as many for each; ``None``: not known.
 
         Returns:
             Logits. (requests, movies)
@@ -140,7 +139,7 @@ class GatedRecommender(nn.Module):
         added: Tensor = logits.flatten().index_add(0, cells, repeat.to(logits.dtype))
         if contexts is not None and len(mentions.values):
             rows = mentions.rows()  # (mentions, repeats kept,)
-            around = contexts.values.view(len(rows), -1)  # (mentions, 2 * reach + 4)
+            around = contexts.values.view(len(rows), -1)  # (mentions, 2 * reach)
             said = self.repeat_said(self.context(around))  # (mentions, readings)
             said = said.gather(1, readings[rows][:, None])[:, 0]
             cells = rows * logits.shape[1] + mentions.values

@@ -11,7 +11,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from stages.recommender.dialogues.contexts import COUNTS, mention_contexts
+from stages.recommender.dialogues.contexts import mention_contexts
 from stages.recommender.dialogues.text import SEPARATOR, text_form
 from stages.recommender.errors import UserError
 from stages.recommender.modeling.encoder import SentenceEncoder
@@ -277,7 +277,7 @@ class Recommender:
         """What stands around each mention of each request; nothing for a model that reads none."""
         if self._uncut is None:
             return [[[]] * (len(between) - 1) for between in pieces]
-        width = 2 * self._reach + COUNTS
+        width = 2 * self._reach
         return [
             [flat[start : start + width] for start in range(0, len(flat), width)]
             for flat in mention_contexts(pieces, self._uncut, self._reach)

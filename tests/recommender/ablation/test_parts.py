@@ -119,7 +119,6 @@ def test_what_is_fixed_does_not_learn(
             *("from_start", "from_end", "by_number"),
         },
         "the words around a mention": {"repeat_said.weight"},
-        "the message of a mention": {f"context.places.{number}.weight" for number in range(4)},
     }
 
 

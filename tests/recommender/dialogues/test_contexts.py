@@ -5,14 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from stages.recommender.dialogues.contexts import (
-    COUNTS,
-    NOTHING,
-    OTHER_MENTION,
-    mention_contexts,
-    mention_places,
-)
-from stages.recommender.dialogues.text import join
+from stages.recommender.dialogues.contexts import NOTHING, OTHER_MENTION, mention_contexts
 from stages.recommender.tokens import load_tokenizer
 
 
@@ -30,31 +23,9 @@ def test_words_stand_where_they_stood(tokenizer: Tokenizer) -> None:
     )
     assert first == [
         *[NOTHING, *like, OTHER_MENTION, separator, great],
-        *[0, 1, 2, 1],
         *[*like, OTHER_MENTION, separator, great, NOTHING],
-        *[0, 1, 3, 0],
     ]
     assert none == []
-
-
-def test_places_by_hand() -> None:
-    said = join(["hi", "i like @ and also @ a lot", "", "@", "bye"])
-    assert mention_places(said.split("@")) == [(1, 3, 2, 5), (1, 3, 5, 2), (3, 1, 0, 0)]
-    assert mention_places(["nothing is mentioned"]) == []
-
-
-WORDS = st.lists(st.sampled_from(["@", "a", "word"]), max_size=6)
-
-
-@given(messages=st.lists(WORDS, min_size=1, max_size=6))
-def test_places_are_those_of_the_words_of_each_message(messages: list[list[str]]) -> None:
-    said = join([" ".join(words) for words in messages])
-    assert mention_places(said.split("@")) == [
-        (number, len(messages) - 1 - number, place, len(words) - 1 - place)
-        for number, words in enumerate(messages)
-        for place, word in enumerate(words)
-        if word == "@"
-    ]
 
 
 def _ids(tokenizer: Tokenizer, text: str) -> list[int]:
@@ -69,8 +40,7 @@ def test_both_sides_are_read_off_the_whole_text(
 ) -> None:
     ids = [_ids(tokenizer, piece) for piece in pieces]
     [found] = mention_contexts([pieces], tokenizer, reach)
-    width = 2 * reach + COUNTS
-    assert len(found) == width * (len(pieces) - 1)
+    assert len(found) == 2 * reach * (len(pieces) - 1)
     for mention in range(len(pieces) - 1):
         before: list[int] = []
         for piece in ids[: mention + 1]:
@@ -81,4 +51,4 @@ def test_both_sides_are_read_off_the_whole_text(
         expected = ([NOTHING] * reach + before[:-1])[-reach:] + (behind[1:] + [NOTHING] * reach)[
             :reach
         ]
-        assert found[width * mention :][: 2 * reach] == expected
+        assert found[2 * reach * mention : 2 * reach * (mention + 1)] == expected

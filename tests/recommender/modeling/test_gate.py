@@ -75,14 +75,12 @@ def test_a_mention_is_told_by_its_place_and_by_the_number_of_mentions(
 def test_each_time_that_a_movie_is_mentioned_its_words_are_read(gate: GatedRecommender) -> None:
     sentences, mentions = torch.randn(2, WIDTH), ragged([[3, 1, 3], [0]])
     readings = torch.tensor([TURN, WHOLE])
-    contexts = ragged(
-        [[5, 6, *(0, 1, 2, 0), -1, 7, *(1, 0, 0, 9), 8, -2, *(1, 0, 8, 0)], [4, 4, *(40, 3, 99, 1)]]
-    )
+    contexts = ragged([[5, 6, -1, 7, 8, -2], [4, 4]])
     unread = gate(sentences, mentions, readings)
     torch.testing.assert_close(gate(sentences, mentions, readings, None, contexts), unread)
     with torch.no_grad():
         gate.repeat_said.weight.normal_()
-        said = gate.repeat_said(gate.context(contexts.values.view(4, 6)))  # (mentions, readings)
+        said = gate.repeat_said(gate.context(contexts.values.view(4, 2)))  # (mentions, readings)
     found = gate(sentences, mentions, readings, None, contexts) - unread
     expected = torch.zeros(2, MOVIES)
     expected[0, 3] = said[0, TURN] + said[2, TURN]
