@@ -258,5 +258,5 @@ def test_a_gate_whose_encoder_learned_takes_no_new_movies(
     config = json.loads((folder / "config.json").read_text())
     config["gate"]["trainable_layers"] = 2
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(UserError, match="softmax-gate .*trainable_layers: none"):
+    with pytest.raises(UserError, match=r"softmax-gate .*trainable_layers: none"):
         Recommender.load(folder, written)
