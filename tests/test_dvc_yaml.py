@@ -176,6 +176,10 @@ DVCS_OWN = {"data", "watches"}
 WITHOUT_EFFECT = {f"train@weighted-{name}": {"loss.tag_weight"} for name in ("baseline", "rnn")}
 """Parameters that are read with others, though nothing comes of it; a test below shows that."""
 
+OF_NO_ABLATION = {"gate.encoder_learning_rate", "gate.trainable_layers"}
+"""What the ablation reads with the gate's other parameters: its encoder is frozen, whatever they
+are."""
+
 NOT_READ = {"train@softmax-gate": {"dialogues.max_tokens", "dialogues.text_form"}}
 """Parameters that dvc.yaml declares for all models, and one has in another form."""
 
@@ -309,7 +313,15 @@ def test_the_declared_parameters_are_the_parameters_read(
 ) -> None:
     read = other_sources.get(name, runs[name].read)
     declared = declared_leaves(stage_named(name)) - NOT_READ.get(name, set())
-    assert declared == read - WITHOUT_EFFECT.get(name, set())
+    without_effect = WITHOUT_EFFECT | {"ablate": OF_NO_ABLATION}
+    assert declared == read - without_effect.get(name, set())
+
+
+def test_the_ablation_is_on_a_frozen_encoder_whatever_the_gate_is_on(
+    runs: dict[str, StageRun], tiny: dict[str, Any], tmp_path: Path
+) -> None:
+    changed = {"gate": {"trainable_layers": "all", "encoder_learning_rate": 0.01}}
+    assert run_again(runs, "ablate", tmp_path, tiny, changed).written == runs["ablate"].written
 
 
 @pytest.mark.parametrize("name", [*WITHOUT_EFFECT, "train@weighted-multitask"])

@@ -77,12 +77,13 @@ def test_every_trial_sets_parameters_that_there_are(
         params = load_params().model_dump()
         for preset in file["presets"]:
             override(params, load_preset(preset))
+        beside = dict(flatten(params))
         for key, value in (file["base"] | trial).items():
             assert key in committed
             section, name = key.split(".")
             params[section][name] = value
         Params.model_validate(params)
-        assert all(committed[key] != value for key, value in trial.items())
+        assert all(beside[key] != value for key, value in trial.items())
 
 
 def test_relative_paths_are_those_of_the_files_beside_the_presets(

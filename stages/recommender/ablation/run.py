@@ -93,7 +93,7 @@ class AblatedRun(GateRun):
             "code": code_digest(),
             "part": self._part.name if self._part else None,
             "fraction": self._fraction,
-            "gate": self.params.gate.model_dump(exclude={"repeats"}),
+            "gate": self.params.gate.model_dump(exclude={"repeats", "encoder_learning_rate"}),
             "training": self.params.training.model_dump(),
             "pooling": self.params.model.pooling,
             "evaluation batch": self.params.evaluation.batch,
