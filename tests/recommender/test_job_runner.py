@@ -4,7 +4,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -104,18 +104,25 @@ def test_progress_stays_one_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture
-def once_there_is() -> Callable[[Path], None]:
-    """Interrupts this process, as Ctrl-C does, when a file is there."""
+def once_there_is() -> Iterator[Callable[[Path], None]]:
+    """Interrupts this process, as Ctrl-C does, when a file is there.
+
+    And again where that comes to nothing: Python drops what is raised while it collects garbage.
+    """
+    over = threading.Event()
 
     def interrupt(path: Path) -> None:
         def wait() -> None:
             while not path.exists():
                 time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGINT)
+            while not over.wait(30):
+                os.kill(os.getpid(), signal.SIGINT)
 
         threading.Thread(target=wait, daemon=True).start()
 
-    return interrupt
+    yield interrupt
+    over.set()
 
 
 def test_an_interrupt_ends_the_jobs_in_order(
