@@ -49,6 +49,7 @@ WRITTEN = {
     f"models/{MODEL}/recommender.safetensors",
     f"models/{MODEL}/requests.parquet",
     f"models/{MODEL}/tags.parquet",
+    f"models/{MODEL}/title_usage.parquet",
 }
 
 

@@ -223,6 +223,20 @@ REQUEST_SCHEMA = _schema(
 )
 """A request that a model was trained on; ``models/<model>/requests.parquet``."""
 
+TITLE_USAGE_SCHEMA = _schema(
+    "title-usage/1",
+    [
+        # one or two in a row, in lower case
+        ("words", pa.string(), False),
+        # how often where no movie is mentioned; of these, capitalised within a sentence
+        ("said", pa.int32(), False),
+        ("capital", pa.int32(), False),
+        # how often right before a mention
+        ("introduces", pa.int32(), False),
+    ],
+)
+"""How the requests of a model use words; ``models/<model>/title_usage.parquet``."""
+
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:

@@ -7,6 +7,7 @@
 ``movies.parquet``         the catalogue, ``artifacts.MOVIE_SCHEMA``
 ``tags.parquet``           what its movies are known for, ``artifacts.KNOWN_FOR_SCHEMA``
 ``requests.parquet``       what it was trained on, ``artifacts.REQUEST_SCHEMA``
+``title_usage.parquet``    how these use words, ``artifacts.TITLE_USAGE_SCHEMA``
 =========================  ==================================================================
 """
 
@@ -30,14 +31,16 @@ from stages.recommender.modeling.gate import GatedRecommender
 from stages.recommender.modeling.mention_context import MARKS, MentionContext
 from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender, RecommenderNetwork
 from stages.recommender.params import Gate, Model, Titles
+from stages.recommender.title_usage import TitleUsage
 
-CONFIG, WEIGHTS, ENCODER, MOVIES, TAGS, REQUESTS = (
+CONFIG, WEIGHTS, ENCODER, MOVIES, TAGS, REQUESTS, TITLE_USAGE = (
     "config.json",
     "recommender.safetensors",
     "encoder",
     "movies.parquet",
     "tags.parquet",
     "requests.parquet",
+    "title_usage.parquet",
 )
 
 
@@ -95,6 +98,11 @@ def save_model(
         artifacts.write_table(partial / MOVIES, catalogue, artifacts.MOVIE_SCHEMA)
         artifacts.write_table(partial / TAGS, tags, artifacts.KNOWN_FOR_SCHEMA)
         artifacts.write_table(partial / REQUESTS, requests, artifacts.REQUEST_SCHEMA)
+        titles = [title or "" for title in catalogue["title"].to_pylist()]
+        usage = TitleUsage.of_requests(
+            requests["text"].to_pylist(), requests["mentions"].to_pylist(), titles
+        )
+        artifacts.write_table(partial / TITLE_USAGE, usage.to_table(), artifacts.TITLE_USAGE_SCHEMA)
 
 
 def _fields(config: ModelConfig) -> dict[str, Any]:

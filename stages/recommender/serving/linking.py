@@ -10,9 +10,9 @@ capital letters, by the word before it, by quotes, and by a year behind it.
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
@@ -21,12 +21,18 @@ from rapidfuzz.fuzz import ratio
 
 from stages.recommender.movies.keys import title_words
 from stages.recommender.serving.catalogue import Catalogue, Movie
+from stages.recommender.title_usage import (
+    QUOTES,
+    WORD,
+    TitleUsage,
+    as_spoken,
+    begins_sentence,
+    word_before,
+)
 
-_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _YEAR = re.compile(r"[!?.\"'\u201d\u2019]*\s*\(\s*((?:18|19|20)\d\d)\s*\)")
 _BARE_YEAR = re.compile(r",?\s+((?:18|19|20)\d\d)\b")
 _SENTENCE_END = re.compile(r"\w{4,}[.!?]+\s+$|[!?]+\s+$|\n|\[SEP\]")
-_QUOTES = "\"'\u201c\u201d\u2018\u2019*_"
 _ARTICLES = frozenset({"the", "a", "an"})
 _SMALL = frozenset("a an and as at but by for from in of on or the to vs with".split())  # noqa: SIM905
 _MOST_WORDS, _MOST_WORDS_FUZZY = 12, 6
@@ -71,76 +77,6 @@ class LinkedMention:
     confidence: float
 
 
-@dataclass(frozen=True)
-class Usage:
-    """How requests use titles.
-
-    Attributes:
-        mentions: How often they mention each movie, by catalogue index.
-        said: How often they say words otherwise, up to two in a row, in lower case.
-        capital: How often they say a word otherwise with a capital letter within a sentence.
-        introduces: How often a word stands right before a mention.
-    """
-
-    mentions: Counter[int] = field(default_factory=Counter)
-    said: Counter[str] = field(default_factory=Counter)
-    capital: Counter[str] = field(default_factory=Counter)
-    introduces: Counter[str] = field(default_factory=Counter)
-
-
-def usage_of(
-    texts: Iterable[str], mentions: Iterable[Sequence[int]], titles: Sequence[str]
-) -> Usage:
-    """Count how requests use titles.
-
-    Args:
-        texts: Of requests; for a mention stands ``@``, or its title.
-        mentions: Catalogue indices that each mentions, in order.
-        titles: Of the catalogue's movies.
-    """
-    usage = Usage()
-    for text, movies in zip(texts, mentions, strict=True):
-        usage.mentions.update(movies)
-        pieces = _between(text, [titles[movie] for movie in movies])
-        for number, piece in enumerate(pieces):
-            words = list(_WORD.finditer(piece))
-            spoken = [_spoken(word[0]) for word in words]
-            usage.said.update(spoken)
-            usage.said.update(map(" ".join, pairwise(spoken)))
-            usage.capital.update(
-                lower
-                for word, lower in zip(words, spoken, strict=True)
-                if word[0][0].isupper() and not _begins_sentence(piece, word.start())
-            )
-            if number + 1 < len(pieces):
-                usage.introduces[_word_before(piece, len(piece))] += 1
-    return usage
-
-
-def _between(text: str, titles: list[str]) -> list[str]:
-    """What stands before, between and after the mentions, which ``@`` or their titles stand for."""
-    pieces = text.split("@")
-    if len(pieces) == len(titles) + 1:
-        return pieces
-    pieces, start = [], 0
-    for title in titles:
-        place = text.find(title, start) if title else -1
-        if place >= 0:
-            pieces.append(text[start:place])
-            start = place + len(title)
-    return [*pieces, text[start:]]
-
-
-def _word_before(text: str, end: int) -> str:
-    """The word right before a place, in lower case; empty where a sentence begins there."""
-    before = text[:end].rstrip(f" {_QUOTES}(")
-    if _begins_sentence(text, end):
-        return ""
-    start = max(before.rfind(" "), before.rfind("\n"))
-    words = _WORD.findall(before[start + 1 :])
-    return _spoken(words[-1]) if words else ""
-
-
 class TitleLinker:
     """Finds the catalogue's titles in text.
 
@@ -149,8 +85,8 @@ class TitleLinker:
         usage: How requests use them; without it, a title of one word needs evidence.
     """
 
-    def __init__(self, catalogue: Catalogue, usage: Usage | None = None) -> None:
-        self._usage = usage or Usage()
+    def __init__(self, catalogue: Catalogue, usage: TitleUsage | None = None) -> None:
+        self._usage = usage or TitleUsage()
         said = self._usage.said.items()
         self._words_said = sum(count for words, count in said if " " not in words)
         self._introduced_mentions = self._usage.introduces.total()
@@ -162,7 +98,7 @@ class TitleLinker:
             if not words:
                 continue
             self._called[words].append(movie)
-            tokens = [_words(token) for token in _WORD.findall(movie.title)]
+            tokens = [_words(token) for token in WORD.findall(movie.title)]
             tokens = tokens[1:] if len(tokens) > 1 and tokens[0] in _ARTICLES else tokens
             self._vocabulary.update(tokens, words.split())
             for first in {tokens[0] if tokens else words, words.split()[0]}:
@@ -182,7 +118,7 @@ class TitleLinker:
         Args:
             text: Any.
         """
-        words = list(_WORD.finditer(text))
+        words = list(WORD.finditer(text))
         cased_text = any(c.isupper() for w in words for c in w[0] if w[0] != "I")
         found: list[LinkedMention] = []
         place = 0
@@ -246,16 +182,16 @@ class TitleLinker:
     ) -> float:
         title = _words(surface)
         start, end = words[0].start(), words[-1].end()
-        if text[start - 1 : start] in _QUOTES and text[end : end + 1] in _QUOTES and start:
+        if text[start - 1 : start] in QUOTES and text[end : end + 1] in QUOTES and start:
             return 0.99
         prior = _PRIOR.get(len(words), _PRIOR_LONG)
         mentions = sum(self._usage.mentions[movie.index] for movie in self._called[title])
-        spoken = " ".join(_spoken(word[0]) for word in words)
+        spoken = " ".join(as_spoken(word[0]) for word in words)
         odds = (mentions + prior) / (self._usage.said[spoken] + 1 - prior)
         if not _same_article(surface, self._called[title][0].title):
             odds *= _OTHER_ARTICLE
         if len(words) == 1:
-            odds *= self._introduced(_word_before(text, start), spoken)
+            odds *= self._introduced(word_before(text, start), spoken)
             if _beside_a_name(text, start, end):
                 odds *= _IN_A_NAME
         telling = [w[0] for w in words if w[0].lower() not in _SMALL] or [w[0] for w in words]
@@ -264,7 +200,7 @@ class TitleLinker:
         elif all(word[0].isupper() or word[0].isdigit() for word in telling):
             if len(words) > 1:
                 odds *= _CASED
-            elif not _begins_sentence(text, start):
+            elif not begins_sentence(text, start):
                 odds *= self._cased(spoken)
         elif cased_text:
             odds *= _LOWER
@@ -330,7 +266,7 @@ class TitleLinker:
 
     def _unknown(self, word: str) -> bool:
         """Whether no request and no title has a word."""
-        spoken = _spoken(word)
+        spoken = as_spoken(word)
         return (
             len(spoken) >= 5
             and not self._usage.said[spoken]
@@ -362,12 +298,8 @@ def _beside_a_name(text: str, start: int, end: int) -> bool:
         precedes
         and before[0].isalpha()
         and len(before[0]) > 1
-        and not _begins_sentence(text, start - len(before[0]) - 1)
+        and not begins_sentence(text, start - len(before[0]) - 1)
     )
-
-
-def _spoken(words: str) -> str:
-    return words.lower().replace("'", "").replace("\u2019", "")
 
 
 def _of_year(movies: list[Movie], year: int, *, exactly: bool) -> Movie | None:
@@ -384,11 +316,6 @@ def _of_year(movies: list[Movie], year: int, *, exactly: bool) -> Movie | None:
 
 def _digits(words: str) -> str:
     return "".join(filter(str.isdigit, words))
-
-
-def _begins_sentence(text: str, start: int) -> bool:
-    before = text[:start].rstrip(" \"'(\u201c\u2018")
-    return not before or before[-1] in ".!?\n]/:-"
 
 
 def _crosses_sentence(text: str, words: list[re.Match[str]]) -> bool:

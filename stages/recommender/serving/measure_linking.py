@@ -18,7 +18,6 @@ from stages.recommender import artifacts
 from stages.recommender.corpora.mentions import MENTION
 from stages.recommender.corpora.redial import SPLITS
 from stages.recommender.errors import run_stage
-from stages.recommender.modeling.model_folder import REQUESTS
 from stages.recommender.serving.catalogue import Catalogue, Movie, read_catalogue
 from stages.recommender.serving.linking import TitleLinker
 from stages.recommender.serving.models_folder import find_model
@@ -131,8 +130,8 @@ def main() -> None:
     given = parser.parse_args()
     folder = find_model(models=given.models).folder
     catalogue = read_catalogue(folder)
-    requests = load_training_requests(folder / REQUESTS, catalogue)
-    linker = TitleLinker(catalogue, None if requests is None else requests.usage())
+    requests = load_training_requests(folder, catalogue)
+    linker = TitleLinker(catalogue, None if requests is None else requests.title_usage())
     messages = messages_of(given.split, given.models.parent)
     figures = {form: measure(linker, messages, catalogue, form) for form in FORMS}
     table = as_table(figures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,9 +14,10 @@ from torch.utils.dlpack import from_dlpack
 
 from stages.recommender import artifacts
 from stages.recommender.dialogues.text import SEPARATOR
+from stages.recommender.modeling.model_folder import REQUESTS, TITLE_USAGE
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.serving.catalogue import Catalogue, Movie
-from stages.recommender.serving.linking import Usage, usage_of
+from stages.recommender.title_usage import TitleUsage
 
 
 class NearestRequest(NamedTuple):
@@ -50,10 +52,12 @@ class TrainingRequests:
 
     Args:
         table: Of ``artifacts.REQUEST_SCHEMA``.
-        catalogue: That its movies belong to.
+        title_usage: How they use words, of ``artifacts.TITLE_USAGE_SCHEMA``.
+        catalogue: That their movies belong to.
     """
 
-    def __init__(self, table: pa.Table, catalogue: Catalogue) -> None:
+    def __init__(self, table: pa.Table, title_usage: pa.Table, catalogue: Catalogue) -> None:
+        self._title_usage = title_usage
         self._texts = table["text"]
         self._mentions = table["mentions"]
         self._catalogue = catalogue
@@ -67,10 +71,10 @@ class TrainingRequests:
         counts = torch.bincount(labels.values, minlength=len(catalogue))
         self._ends = torch.cumsum(counts, 0).tolist()
 
-    def usage(self) -> Usage:
+    def title_usage(self) -> TitleUsage:
         """How they use titles."""
-        titles = [movie.title for movie in self._catalogue]
-        return usage_of(self._texts.to_pylist(), self._mentions.to_pylist(), titles)
+        mentions = Counter(self._mentions.combine_chunks().flatten().to_pylist())
+        return TitleUsage.from_table(self._title_usage, mentions)
 
     def similarities(self, sentences: Tensor) -> Tensor:
         """Cosines of sentence vectors (n, width) and those of all requests: (n, requests)."""
@@ -103,15 +107,21 @@ class TrainingRequests:
         return "".join(piece + name for piece, name in zip(pieces, [*named, ""], strict=True))
 
 
-def load_training_requests(file: Path, catalogue: Catalogue) -> TrainingRequests | None:
-    """The requests beside a model, ``None`` where it was saved without.
+def load_training_requests(folder: Path, catalogue: Catalogue) -> TrainingRequests | None:
+    """The requests that a model was trained on, ``None`` where it was saved without.
+
+    Args:
+        folder: Of the model.
+        catalogue: That their movies belong to.
 
     Raises:
-        UserError: The file is damaged.
+        UserError: A file is damaged, or one of the two is missing.
     """
-    if not file.is_file():
+    if not (folder / REQUESTS).is_file():
         return None
-    made_by = f"train@{file.parent.name}"
+    made_by = f"train@{folder.name}"
     return TrainingRequests(
-        artifacts.read_table(file, artifacts.REQUEST_SCHEMA, made_by), catalogue
+        artifacts.read_table(folder / REQUESTS, artifacts.REQUEST_SCHEMA, made_by),
+        artifacts.read_table(folder / TITLE_USAGE, artifacts.TITLE_USAGE_SCHEMA, made_by),
+        catalogue,
     )

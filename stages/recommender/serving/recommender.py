@@ -18,7 +18,6 @@ from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.gate import GatedRecommender
 from stages.recommender.modeling.model_folder import (
     ENCODER,
-    REQUESTS,
     ModelConfig,
     load_model,
 )
@@ -135,7 +134,7 @@ class Recommender:
         self._uncut = load_tokenizer(encoder_folder, max_tokens=None) if self._reach else None
         named = {movie.redial_id: movie.title for movie in catalogue if movie.title}
         self._form = text_form(config.text_form, named)
-        self._linker = TitleLinker(catalogue, None if requests is None else requests.usage())
+        self._linker = TitleLinker(catalogue, None if requests is None else requests.title_usage())
 
     @classmethod
     def load(cls, folder: Path | str, new_movies: Path | str | None = None) -> Recommender:
@@ -161,7 +160,7 @@ class Recommender:
             )
             with torch.no_grad():
                 model = model.with_new_movies(encoder(_tokens(tokenizer, texts)))
-        requests = load_training_requests(folder / REQUESTS, catalogue)
+        requests = load_training_requests(folder, catalogue)
         return cls(
             folder.name,
             config,

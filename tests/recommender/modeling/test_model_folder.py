@@ -105,6 +105,7 @@ def test_the_folder_has_all_that_a_request_needs_and_no_pickle(folder: Path) -> 
         "recommender.safetensors",
         "requests.parquet",
         "tags.parquet",
+        "title_usage.parquet",
     ]
 
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from stages.recommender import artifacts
 from stages.recommender.serving.catalogue import Catalogue
-from stages.recommender.serving.linking import TitleLinker, Usage, usage_of
+from stages.recommender.serving.linking import TitleLinker
+from stages.recommender.title_usage import TitleUsage
 
 MOVIES = [
     ("The Babadook", 2014),
@@ -44,7 +45,7 @@ def catalogue(movies: list[tuple[str, int]] = MOVIES) -> Catalogue:
     )
 
 
-USAGE = Usage(
+USAGE = TitleUsage(
     mentions=Counter({0: 20, 1: 40, 2: 5, 11: 50}),
     said=Counter({"it": 9_000, "up": 800, "her": 700, "get out": 4, "jack": 30, "great": 900}),
 )
@@ -92,37 +93,12 @@ def test_a_link_says_where_and_how(linker: TitleLinker) -> None:
 
 
 def test_of_movies_with_one_title_the_one_that_is_mentioned_most_is_meant() -> None:
-    often = Usage(mentions=Counter({1: 3, 2: 30}))
+    often = TitleUsage(mentions=Counter({1: 3, 2: 30}))
     found = TitleLinker(catalogue(), often).link('I saw "It" again')
     assert [mention.movie.name for mention in found] == ["It (1990)"]
 
 
-TITLES = [title for title, _ in MOVIES]
-
-
-def test_usage_counts_words_pairs_capitals_and_mentions() -> None:
-    texts = ["I don't like it @", "Like it? No, Jack. @ and @ [SEP] @"]
-    usage = usage_of(texts, [[3], [1, 0, 1]], TITLES)
-    assert usage.mentions == Counter({1: 2, 3: 1, 0: 1})
-    assert (usage.said["like"], usage.said["dont"], usage.said["like it"]) == (2, 1, 2)
-    assert usage.capital == Counter({"jack": 1, "sep": 1})  # "Like" and "No" begin sentences
-    assert usage.introduces == Counter({"it": 1, "and": 1, "": 2})
-
-
-def test_usage_is_the_same_where_titles_stand_for_mentions() -> None:
-    masked = "I saw @ with Jack and @ @. It was for him"
-    titled = "I saw Up with Jack and The Babadook Jack. It was for him"
-    mentions = [[4, 0, 6]]
-    usage = usage_of([titled], mentions, TITLES)
-    assert usage == usage_of([masked], mentions, TITLES)
-    assert usage.said["jack"] == 1
-    # the dialogue was cut before the last mention
-    assert usage_of([titled], [[4, 0, 6, 5]], TITLES) == Usage(
-        usage.mentions + Counter({5: 1}), usage.said, usage.capital, usage.introduces
-    )
-
-
-DAY = Usage(
+DAY = TitleUsage(
     mentions=Counter({0: 150}),
     said=Counter({"halloween": 12, "for halloween": 3, "for": 900, "like": 700, "great": 900}),
     capital=Counter({"halloween": 9}),

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -161,6 +162,15 @@ def test_a_request_that_cannot_be_answered_is_told(
 ) -> None:
     with pytest.raises(UserError, match=told):
         recommender.recommend(*arguments)  # type: ignore[arg-type]
+
+
+def test_a_folder_without_its_title_usage_says_how_to_make_it(models: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "weighted-rnn"
+    shutil.copytree(models / "weighted-rnn", folder)
+    (folder / "title_usage.parquet").unlink()
+    told = r"title_usage.parquet is missing; make it with: dvc repro train@weighted-rnn"
+    with pytest.raises(UserError, match=told):
+        Recommender.load(folder)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
