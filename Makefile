@@ -3,6 +3,9 @@
 # PRESET=frozen SET="redial.source=zip redial.zip.location=redial_dataset.zip" JOBS=4
 # JOBS is how many models train at once; without it, one after the other. The quickest on a CPU of
 # two cores: PRESET="frozen fast" JOBS=2
+# CORPUS is the folder under runs/ as well: any name but `sample` takes the real corpora.
+# MODELS is the folder of trained models that load, linking, examples, new-movies and screenshots
+# read: after make run, MODELS=runs/redial/models
 
 PYTHON ?= python3.11
 CORPUS ?= sample
@@ -15,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PRESETS := $(if $(filter sample,$(CORPUS)),sample) $(PRESET)
 
-.PHONY: run test check kill fuzz processes storage memory reliability bench search load examples linking new-movies screenshots lint lock clean
+.PHONY: run results test check kill fuzz processes storage memory reliability bench search load examples linking new-movies screenshots lint lock clean
 .DEFAULT_GOAL := run
 
 # made again when the lock changes; the stamp is written last, so that a broken install is retried

@@ -1,4 +1,4 @@
-"""The page on scaling: its tables are what the script reckons, and the script reckons rightly."""
+"""The page on scaling: its tables are what the script estimates, by arithmetic that is checked."""
 
 import json
 import re

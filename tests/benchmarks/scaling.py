@@ -1,4 +1,4 @@
-"""What ten and a hundred times the data take, reckoned from the parameters and one run's figures.
+"""What ten and a hundred times the data take, estimated from the parameters and one run's figures.
 
 Run as ``python -m tests.benchmarks.scaling``. Nothing is measured: the counts are those that the
 stages wrote of the real corpus (``docs/results``), the sizes those of ``params.yaml`` and of the
