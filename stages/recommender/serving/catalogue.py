@@ -107,6 +107,20 @@ class Catalogue:
         """The movie with an id."""
         return self._by_redial_id.get(redial_id)
 
+    def called(self, name: str) -> list[Movie]:
+        """The movies of a title.
+
+        Args:
+            name: The title whole; a year in parentheses at its end says which.
+        """
+        parsed = titles.parse(name)
+        wanted = title_words(parsed.title)
+        return [
+            movie
+            for movie, words in zip(self.movies, self._words, strict=True)
+            if words == wanted != "" and parsed.year in (None, movie.year)
+        ]
+
     def search(self, query: str, k: int = 10) -> list[Movie]:
         """The movies whose title is like a query, the likest first.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -17,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from stages.recommender.errors import run_stage
+from stages.recommender.errors import UserError, run_stage
 from stages.recommender.serving.models_folder import (
     MEASURES,
     READINGS,
@@ -27,7 +29,8 @@ from stages.recommender.serving.models_folder import (
 )
 
 if TYPE_CHECKING:
-    from stages.recommender.serving.recommender import Answer, Recommender, Request
+    from stages.recommender.serving.catalogue import Catalogue
+    from stages.recommender.serving.recommender import Answer, Recommender
 
 _LINES_AT_ONCE = 64
 _LONGEST_REASON = 70
@@ -39,7 +42,8 @@ class RequestFirst(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the command ``ask`` before a request."""
         own = {"--help", "--install-completion", "--show-completion"}
-        if not args or (args[0] not in self.commands and args[0] not in own):
+        nothing = not args and not ctx.resilient_parsing  # a shell completes: a command's name
+        if nothing or (args and args[0] not in self.commands and args[0] not in own):
             args = ["ask", *args]
         return super().parse_args(ctx, args)
 
@@ -59,8 +63,8 @@ Models = Annotated[
 ]
 
 
-def _complete_model(incomplete: str) -> list[str]:
-    names = [model.name for model in trained_models(default_models())]
+def _complete_model(ctx: typer.Context, incomplete: str) -> list[str]:
+    names = [model.name for model in trained_models(ctx.params.get("models") or default_models())]
     return [name for name in names if name.startswith(incomplete)]
 
 
@@ -88,14 +92,17 @@ NewMovies = Annotated[
 @app.command()
 def ask(
     request: Annotated[
-        str | None,
+        list[str] | None,
         typer.Argument(help="In plain words; without one, a request a line from standard input."),
     ] = None,
     model: Model = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many movies.")] = 10,
     mention: Annotated[
-        list[int] | None,
-        typer.Option(help="Id of a movie the request is about; replaces what was found."),
+        list[str] | None,
+        typer.Option(
+            help="Title or id of a movie the request is about; may be repeated; replaces what was "
+            "found."
+        ),
     ] = None,
     repeat: Annotated[
         bool, typer.Option("--repeat", help="Recommend mentioned movies as well.")
@@ -105,34 +112,56 @@ def ask(
     new_movies: NewMovies = None,
 ) -> None:
     """Recommend movies for a request (the word `ask` may be left out)."""
+    from stages.recommender.serving.api_schemas import AnswerJson
     from stages.recommender.serving.recommender import Request
 
     recommender = _load(model, models, new_movies)
+    mentions = [_id_of(recommender.catalogue, each) for each in mention or ()]
     for batch in _batches(request):
-        asked = [Request(text, mention or None, k, not repeat) for text in batch]
-        for answer in _answers(recommender, asked):
+        asked = [Request(text, mentions or None, k, not repeat) for text in batch]
+        for answer in recommender.recommend_batch(asked):
             if as_json:
-                print(json.dumps(asdict(answer), ensure_ascii=False), flush=True)
+                row = {"text": answer.text} | AnswerJson.of(recommender.name, answer).model_dump()
+                print(json.dumps(row, ensure_ascii=False), flush=True)
             else:
                 _show(answer)
 
 
-def _answers(recommender: Recommender, requests: list[Request]) -> list[Answer]:
-    return recommender.recommend_batch(requests)
+def _id_of(catalogue: Catalogue, movie: str) -> int:
+    """The id of a movie that is named by its id or its title."""
+    if re.fullmatch(r"-?[0-9]{1,18}", movie):
+        return int(movie)
+    called = catalogue.called(movie)
+    if not called:
+        raise UserError(
+            f"no movie of the catalogue is called {movie}; find it with: "
+            'recommend movies "part of its title"'
+        )
+    if len(called) > 1:
+        several = ", ".join(f"{each.redial_id} {each.name}" for each in called)
+        raise UserError(f"{movie} may be any of {several}; name one by its id")
+    return called[0].redial_id
 
 
-def _batches(request: str | None) -> Iterator[list[str]]:
+def _batches(words: list[str] | None) -> Iterator[list[str]]:
     """The requests to answer together: one by one where a person types them."""
-    if request is not None:
-        yield [request]
+    if words:
+        yield [_readable(" ".join(words))]
         return
     if sys.stdin.isatty():
         print("Ask for a movie, a request a line; Ctrl-D ends.", file=sys.stderr)
-    lines = (line.strip() for line in sys.stdin)
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
+    lines = (_readable(line).strip() for line in sys.stdin)
     requests = (line for line in lines if line)
     at_once = 1 if sys.stdin.isatty() else _LINES_AT_ONCE
     while batch := list(islice(requests, at_once)):
         yield batch
+
+
+def _readable(text: str) -> str:
+    """Text without the bytes that a terminal or a file has in another encoding."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _load(model: str | None, models: Path | None, new_movies: Path | None) -> Recommender:
@@ -182,7 +211,7 @@ def _shortened(text: str) -> str:
 
 @app.command()
 def movies(
-    query: Annotated[str, typer.Argument(help="Part of a title, with its year or without.")],
+    query: Annotated[list[str], typer.Argument(help="Part of a title, with its year or without.")],
     model: Model = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many movies.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="JSON.")] = False,
@@ -193,7 +222,7 @@ def movies(
     found = find_model(model, models or default_models())
     from stages.recommender.serving.catalogue import read_catalogue
 
-    hits = read_catalogue(found.folder, new_movies).search(query, k)
+    hits = read_catalogue(found.folder, new_movies).search(" ".join(query), k)
     if as_json:
         print(json.dumps([asdict(movie) for movie in hits], ensure_ascii=False))
         return
@@ -252,7 +281,7 @@ def export(
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")] = 8000,
     models: Models = None,
     new_movies: NewMovies = None,
 ) -> None:

@@ -119,14 +119,12 @@ class TitleLinker:
             text: Any.
         """
         words = list(WORD.finditer(text))
-        cased_text = any(c.isupper() for w in words for c in w[0] if w[0] != "I")
-        found: list[LinkedMention] = []
-        place = 0
-        while place < len(words):
-            mention, count = self._exact(text, words, place, cased_text)
-            if mention is not None:
-                found.append(mention)
-            place += count
+        found = self._all_exact(text, words, cased_text=_has_capitals(words))
+        dated = [mention for mention in found if mention.surface.endswith(")")]
+        others = [word for word in words if not any(_within(word, mention) for mention in dated)]
+        if dated and not _has_capitals(others):
+            # a title copied with its year has capitals where all else is written small
+            found = self._all_exact(text, words, cased_text=False)
         sure = [mention for mention in found if mention.confidence == 1]
         misspelled = list(self._fuzzy(text, words, [_span(mention) for mention in sure]))
         dated = [mention for mention in misspelled if mention.surface.endswith(")")]
@@ -135,6 +133,18 @@ class TitleLinker:
         kept += dated
         kept += [mention for mention in misspelled if not _overlaps(mention, kept)]
         return sorted(kept, key=_span)
+
+    def _all_exact(
+        self, text: str, words: list[re.Match[str]], *, cased_text: bool
+    ) -> list[LinkedMention]:
+        found: list[LinkedMention] = []
+        place = 0
+        while place < len(words):
+            mention, count = self._exact(text, words, place, cased_text)
+            if mention is not None:
+                found.append(mention)
+            place += count
+        return found
 
     def _exact(
         self, text: str, words: list[re.Match[str]], place: int, cased_text: bool
@@ -272,6 +282,15 @@ class TitleLinker:
             and not self._usage.said[spoken]
             and _words(word) not in self._vocabulary
         )
+
+
+def _has_capitals(words: Iterable[re.Match[str]]) -> bool:
+    return any(letter.isupper() for word in words for letter in word[0] if word[0] != "I")
+
+
+def _within(word: re.Match[str], mention: LinkedMention) -> bool:
+    start, end = _span(mention)
+    return start <= word.start() < end
 
 
 def _span(mention: LinkedMention) -> tuple[int, int]:

@@ -20,6 +20,7 @@ _SHOWN = (
     ("before", "ndcg@10"),
     ("before", "recall@10"),
 )
+_BASELINE = "mentions-cooccurrence"
 
 
 def model_card(model: Path, own: dict[str, Any], metrics: Path) -> str:
@@ -29,6 +30,7 @@ def model_card(model: Path, own: dict[str, Any], metrics: Path) -> str:
         model: The model's folder.
         own: Its metrics.
         metrics: The folder of metrics; its report has the intervals, once models were compared.
+            The strongest baseline's figure is taken from there as well.
     """
     here = Path(__file__).parent
     environment = Environment(
@@ -51,6 +53,7 @@ def model_card(model: Path, own: dict[str, Any], metrics: Path) -> str:
         for reading, measure in _SHOWN
         if reading in scores
     ]
+    baseline = metrics / f"{_BASELINE}.json"
     return environment.get_template("model_card.md.jinja").render(
         name=model.name,
         config=artifacts.read_json(model / CONFIG, f"train@{model.name}"),
@@ -59,6 +62,11 @@ def model_card(model: Path, own: dict[str, Any], metrics: Path) -> str:
             rows, ("reading", "measure", "score", "95% interval"), "github", disable_numparse=True
         ),
         scores=scores,
+        baseline=(
+            artifacts.read_json(baseline, "fit_baselines")["test"]["all"]["ndcg@10"]
+            if baseline.is_file()
+            else None
+        ),
     )
 
 

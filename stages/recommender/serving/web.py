@@ -6,6 +6,7 @@ letters are the system's, its scripts come with Gradio, and the API's documentat
 """
 
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -63,7 +64,10 @@ def build(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await service.load()
+        try:
+            await service.load()
+        except UserError as error:  # the other models answer, and who asks this one is told
+            print(f"the best model cannot be loaded: {error}", file=sys.stderr)
         yield
         service.close()
 

@@ -169,6 +169,18 @@ def test_many_at_once_each_get_their_own_answer(address: str) -> None:
         assert all(clients.map(ask, range(200)))
 
 
+def test_a_best_model_that_cannot_be_loaded_leaves_the_others(
+    tmp_path: Path, tiny_encoder: Path
+) -> None:
+    models = write_models(tmp_path, tiny_encoder)
+    (models / "weighted-rnn" / "title_usage.parquet").unlink()
+    with served(models) as address:
+        told = post(address, "recommend", text="scary")
+        assert told.status_code == 422
+        assert "title_usage.parquet is missing" in told.json()["error"]
+        assert post(address, "recommend", text="scary", model="original-baseline").ok
+
+
 def test_nothing_trained_is_told(tmp_path: Path, tiny_encoder: Path) -> None:
     with served(tmp_path / "models") as address:
         for answer in (

@@ -1,13 +1,14 @@
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from stages.recommender import artifacts
 from stages.recommender.errors import UserError
 from stages.recommender.serving.command import app
-from stages.recommender.serving.export import export_model
 from stages.recommender.serving.recommender import Recommender
 
 BABADOOK, ALIEN = 100, 101
@@ -40,6 +41,36 @@ def test_json_is_what_the_library_answers(models: Path) -> None:
     assert answer["mentions"][0]["movie"]["redial_id"] == ALIEN
 
 
+def test_json_names_each_value_as_the_api_does(models: Path) -> None:
+    (answer,) = asked(models, "scary like Alien", "--json", "-m", "weighted-rnn")
+    assert list(answer) == ["text", "model", "mentions", "recommendations"]
+    assert (answer["text"], answer["model"]) == ("scary like Alien", "weighted-rnn")
+    movie = answer["recommendations"][0]
+    assert {"rank", "redial_id", "movielens_id", "title", "year", "score", "tags"} < set(movie)
+    assert set(movie["nearest_requests"][0]) == {"text", "similarity"}
+    causes = [cause for each in answer["recommendations"] for cause in each["pulled_up_by"]]
+    assert {cause["movie"]["title"] for cause in causes} == {"Alien"}
+    assert all(set(cause) == {"movie", "contribution"} for cause in causes)
+
+
+def test_quotes_may_be_left_out(models: Path) -> None:
+    assert run(models, "scary", "like", "Alien").startswith("scary like Alien\nunderstood: Alien")
+    assert "100  The Babadook" in run(models, "movies", "the", "babad")
+
+
+def test_bytes_of_another_encoding_are_no_failure(models: Path) -> None:
+    result = CliRunner().invoke(
+        app,
+        ["--json"],
+        input=b"caf\xe9 like Alien\n",
+        env={"RECOMMEND_MODELS": str(models)},
+        catch_exceptions=False,
+    )
+    assert json.loads(result.output)["text"] == "caf\ufffd like Alien"
+    # as Python reads such an argument
+    assert asked(models, "caf\udce9", "--json")[0]["text"] == "caf?"
+
+
 def test_each_line_of_standard_input_is_a_request(models: Path) -> None:
     answers = asked(models, "--json", given="scary\n\n funny \n")
     assert [answer["text"] for answer in answers] == ["scary", "funny"]
@@ -50,6 +81,62 @@ def test_mentions_replace_what_was_found_and_may_repeat(models: Path) -> None:
     (answer,) = asked(models, *arguments, "-k", "50")
     assert [mention["movie"]["redial_id"] for mention in answer["mentions"]] == [BABADOOK, 103]
     assert {100, 103} <= {movie["redial_id"] for movie in answer["recommendations"]}
+
+
+def test_a_mention_may_be_given_by_its_title(models: Path) -> None:
+    arguments = ["like Alien", "--json", "--mention", "the babadook", "--mention", "103"]
+    (answer,) = asked(models, *arguments)
+    assert [mention["movie"]["redial_id"] for mention in answer["mentions"]] == [BABADOOK, 103]
+
+
+def test_a_title_of_no_movie_or_of_several_is_told(models: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "weighted-rnn"
+    shutil.copytree(models / "weighted-rnn", folder)
+    movies = artifacts.read_table(folder / "movies.parquet", artifacts.MOVIE_SCHEMA, "train")
+    rows = movies.to_pylist()
+    rows[0] |= {"title": "Alien", "year": 2030}
+    rows[1] |= {"title": "Alien", "year": 1979}
+    table = movies.from_pylist(rows, schema=artifacts.MOVIE_SCHEMA)
+    artifacts.write_table(folder / "movies.parquet", table, artifacts.MOVIE_SCHEMA)
+    for named, told in (
+        ("alien", r"alien may be any of 100 Alien \(2030\), 101 Alien \(1979\); name one by its"),
+        ("Aliens", r"no movie of the catalogue is called Aliens; find it with: recommend movies"),
+    ):
+        with pytest.raises(UserError, match=told):
+            run_plainly(tmp_path, "hi", "--mention", named)
+    (answer,) = asked(tmp_path, "hi", "--json", "--mention", "alien (1979)")
+    assert [mention["movie"]["redial_id"] for mention in answer["mentions"]] == [ALIEN]
+
+
+def run_plainly(models: Path, *arguments: str) -> None:
+    CliRunner().invoke(
+        app, [*arguments], env={"RECOMMEND_MODELS": str(models)}, catch_exceptions=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("recommend mo", {"movies", "models"}),
+        ("recommend -m orig", {"original-baseline"}),
+        ("recommend movies -m wei", {"weighted-rnn"}),
+    ],
+)
+def test_a_shell_completes_commands_and_models(models: Path, line: str, expected: set[str]) -> None:
+    asking = {
+        "_RECOMMEND_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(line.split()) - 1),
+        "RECOMMEND_MODELS": str(models),
+    }
+    result = CliRunner().invoke(app, [], env=asking, prog_name="recommend")
+    assert set(result.output.split()) == expected
+
+
+def test_a_port_that_none_can_have_is_told(models: Path) -> None:
+    result = CliRunner().invoke(app, ["serve", "--port", "65536", "--models", str(models)])
+    assert result.exit_code == 2
+    assert "less than or equal to 65535" in result.output
 
 
 def test_the_catalogue_is_searched(models: Path) -> None:
@@ -87,22 +174,3 @@ def test_an_unknown_model_is_told(models: Path) -> None:
             env={"RECOMMEND_MODELS": str(models)},
             catch_exceptions=False,
         )
-
-
-def test_an_exported_folder_gives_the_same_rankings(models: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "shared"
-    run(models, "export", str(folder))
-    answers = [
-        Recommender.load(place).recommend("scary like Alien", k=50)
-        for place in (models / "weighted-rnn", folder)
-    ]
-    assert answers[0] == answers[1]
-    card = (folder / "README.md").read_text(encoding="utf-8")
-    assert card.startswith("---\nlicense:")
-    assert "| all       | ndcg@10   | 0.1000" in card
-    with pytest.raises(UserError, match="is there already"):
-        run_export(models, folder)
-
-
-def run_export(models: Path, folder: Path) -> None:
-    export_model(models / "weighted-rnn", folder, models.parent / "metrics")

@@ -98,6 +98,26 @@ def test_of_movies_with_one_title_the_one_that_is_mentioned_most_is_meant() -> N
     assert [mention.movie.name for mention in found] == ["It (1990)"]
 
 
+OFTEN_SAID = TitleUsage(mentions=Counter({0: 40}), said=Counter({"the babadook": 2, "it": 9_000}))
+"""Odds of 40.7 to 2.3 that "the babadook" is the title, 0.947; of 0.3 of that, 0.841, where it
+is written small among capitals."""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("I loved the babadook and It (2017)", ["The Babadook (2014)", "It (2017)"]),
+        ("Loved the babadook and It (2017)", ["It (2017)"]),
+        ("I loved The Babadook and It", ["The Babadook (2014)"]),
+    ],
+)
+def test_capitals_of_a_title_with_its_year_say_nothing_of_other_words(
+    text: str, expected: list[str]
+) -> None:
+    found = TitleLinker(catalogue(), OFTEN_SAID).link(text)
+    assert [mention.movie.name for mention in found] == expected
+
+
 DAY = TitleUsage(
     mentions=Counter({0: 150}),
     said=Counter({"halloween": 12, "for halloween": 3, "for": 900, "like": 700, "great": 900}),
