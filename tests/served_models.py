@@ -132,7 +132,12 @@ def write_models(root: Path, encoder_files: Path) -> Path:
             requests,
         )
         test = {reading: {"ndcg@10": score, "recall@10": score} for reading in ("all", "new")}
-        metrics = {"epochs": 3, "selected_epoch": 2, "test": test}
+        metrics = {
+            "epochs": 3,
+            "selected_epoch": 2,
+            "validation": {"ndcg@10": score},
+            "test": test,
+        }
         artifacts.write_json(root / "metrics" / f"{name}.json", metrics)
     return root / "models"
 

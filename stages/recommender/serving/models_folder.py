@@ -25,28 +25,36 @@ class TrainedModel:
         folder: Where it lies.
         scores: On the test split by reading and measure, such as ``scores["new"]["ndcg@10"]``;
             empty where its metrics are not there.
+        validation: Its nDCG@10 on the validation split; ``None`` likewise.
     """
 
     name: str
     folder: Path
     scores: dict[str, dict[str, float]]
+    validation: float | None
 
 
 def trained_models(
     models: Path = artifacts.MODELS, metrics: Path = artifacts.METRICS
 ) -> list[TrainedModel]:
-    """The trained models, the best first; those without scores last, by name.
+    """The trained models, the best on the validation split first; those without scores last.
+
+    The test split chooses nothing here either.
 
     Args:
         models: The folder of models.
         metrics: The folder of their metrics.
     """
     found = [
-        TrainedModel(folder.name, folder, _scores(metrics / f"{folder.name}.json"))
+        _trained_model(folder, metrics / f"{folder.name}.json")
         for folder in sorted(models.glob("*"))
         if (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file()
     ]
-    return sorted(found, key=lambda model: -model.scores.get("all", {}).get("ndcg@10", -1.0))
+    return sorted(
+        found,
+        key=lambda model: -1.0 if model.validation is None else model.validation,
+        reverse=True,
+    )
 
 
 def default_models() -> Path:
@@ -59,7 +67,7 @@ def find_model(name: str | None = None, models: Path = artifacts.MODELS) -> Trai
     """A trained model by name, or the best.
 
     Args:
-        name: ``None``: the best by nDCG@10.
+        name: ``None``: the best by nDCG@10 on the validation split.
         models: The folder of models.
 
     Raises:
@@ -82,12 +90,14 @@ def find_model(name: str | None = None, models: Path = artifacts.MODELS) -> Trai
     )
 
 
-def _scores(file: Path) -> dict[str, dict[str, float]]:
+def _trained_model(folder: Path, file: Path) -> TrainedModel:
     if not file.is_file():
-        return {}
-    test = artifacts.read_json(file, f"train@{file.stem}").get("test", {})
-    return {
+        return TrainedModel(folder.name, folder, {}, None)
+    metrics = artifacts.read_json(file, f"train@{file.stem}")
+    test = metrics.get("test", {})
+    scores = {
         reading: {measure: test[reading][measure] for measure in MEASURES}
         for reading in READINGS
         if reading in test
     }
+    return TrainedModel(folder.name, folder, scores, metrics.get("validation", {}).get("ndcg@10"))
