@@ -36,18 +36,6 @@ class Scores:
     coverage: dict[str, float]
     """A property of all rankings together, that a resample of them would understate."""
 
-    def to_json(self) -> dict[str, object]:
-        """Counts, and for each key its value, or its ``value``, ``low`` and ``high``."""
-        return {
-            "examples": self.examples,
-            "labels": self.labels,
-            **{
-                key: {"value": each.value, "low": each.low, "high": each.high}
-                for key, each in self.intervals.items()
-            },
-            **self.coverage,
-        }
-
 
 def by_example(trainings: Sequence[Rankings], metric: str, k: int) -> metrics.Values:
     """One averaged metric at one cutoff for each example, the mean of a model's trainings.

@@ -46,20 +46,13 @@ class Table:
 
     def text(self) -> str:
         """Aligned plain text for a terminal, without a newline at the end."""
-        return self._tabulated("simple", self.rows)
-
-    def markdown(self) -> str:
-        """A Markdown table, without a newline at the end."""
-        escaped = [tuple(cell.replace("|", r"\|") for cell in row) for row in self.rows]
-        return self._tabulated("pipe", escaped)
-
-    def _tabulated(self, form: str, rows: Sequence[Sequence[str]]) -> str:
+        rows = self.rows
         aligned = ["right" if each.kind == "number" else "left" for each in self.columns]
         return str(
             tabulate(
                 rows,
                 headers=[each.heading for each in self.columns],
-                tablefmt=form,
+                tablefmt="simple",
                 colalign=aligned if rows else None,
                 disable_numparse=True,
             )

@@ -29,7 +29,6 @@ from stages.recommender.serving.api_guards import (
 from stages.recommender.serving.api_service import Service
 from stages.recommender.serving.web_page import TITLE, page
 
-PORT = 7860
 REQUESTS_PER_MINUTE = 600
 """Of one address; a page asks once or twice a second while somebody types."""
 
@@ -110,8 +109,8 @@ def build(
 
 def serve(
     models_folder: Path,
-    host: str = "127.0.0.1",
-    port: int = PORT,
+    host: str,
+    port: int,
     requests_per_minute: int = REQUESTS_PER_MINUTE,
     new_movies: Path | None = None,
 ) -> None:
@@ -119,7 +118,7 @@ def serve(
 
     Args:
         models_folder: Of trained models.
-        host: Address to listen at; the default is for this machine alone.
+        host: Address to listen at.
         port: Port to listen at; 0 takes a free one.
         requests_per_minute: Of one address.
         new_movies: A file of movies to add to those models that read what a movie is.

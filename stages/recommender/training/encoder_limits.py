@@ -18,7 +18,8 @@ def check_limits(encoder: Path, examples: pa.Table, file: Path, section: str) ->
         encoder: Folder with the encoder's files.
         examples: With a column ``input_ids``.
         file: Where they come from.
-        section: Of ``params.yaml``, whose ``max_tokens`` they were cut at: dialogues or tags.
+        section: Of ``params.yaml``, whose ``max_tokens`` they were cut at: dialogues, tags or
+            titles.
 
     Raises:
         UserError: A text is longer than the encoder reads, or has a token that it does not know.

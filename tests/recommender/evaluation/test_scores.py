@@ -1,4 +1,3 @@
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -48,13 +47,6 @@ def test_intervals_resample_dialogues(turns: Rankings) -> None:
     interval = score([turns], 400, np.arange(400)).intervals["micro recall@50"]
     assert interval.value == pytest.approx(3 / 5)
     assert (interval.low, interval.high) == (0, 3 / 4)
-
-
-def test_json_holds_numbers_only(turns: Rankings) -> None:
-    content = score([turns], 400, np.arange(400), resamples=99).to_json()
-    assert json.loads(json.dumps(content, allow_nan=False)) == content
-    assert set(content["ndcg@10"]) == {"value", "low", "high"}  # type: ignore[call-overload]
-    assert content["examples"] == 3
 
 
 def test_by_example_is_what_models_are_compared_by(turns: Rankings) -> None:

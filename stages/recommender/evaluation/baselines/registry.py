@@ -1,4 +1,7 @@
-"""All baselines, simplest first: a new one is one class and one entry here."""
+"""All baselines, simplest first.
+
+A new one is one class, one entry here, and its two outputs in ``dvc.yaml``.
+"""
 
 from stages.recommender.evaluation.baselines.cooccurrence import (
     Cooccurrence,
