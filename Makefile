@@ -21,10 +21,11 @@ PRESETS := $(if $(filter sample,$(CORPUS)),sample) $(PRESET)
 .PHONY: run results test check kill fuzz processes storage memory reliability bench search load examples linking new-movies screenshots lint lock clean
 .DEFAULT_GOAL := run
 
-# made again when the lock changes; the stamp is written last, so that a broken install is retried
+# made again when the lock changes; the stamp is written last, so that a broken install is retried;
+# a module is compiled when it is first imported, as most of them never are
 $(VENV)/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
