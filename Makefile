@@ -18,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PRESETS := $(if $(filter sample,$(CORPUS)),sample) $(PRESET)
 
-.PHONY: run results test check kill fuzz processes storage memory reliability bench search load examples linking new-movies screenshots lint lock clean
+.PHONY: run results test check kill fuzz processes several-models storage memory reliability bench search load examples linking new-movies screenshots lint lock clean
 .DEFAULT_GOAL := run
 
 # made again when the lock changes; the stamp is written last, so that a broken install is retried;
@@ -57,6 +57,10 @@ fuzz: $(VENV)/.installed
 # models trained in several processes, compared with one, killed, gone on: docs/reliability
 processes: $(VENV)/.installed
 	$(BIN)/python tests/reliability/processes.py
+
+# several models at once against one after the other, and a sweep that is killed: docs/reliability
+several-models: $(VENV)/.installed
+	$(BIN)/python tests/reliability/several_models.py
 
 # data, models and run-cache through a bucket of an S3 server on this machine: docs/reliability
 storage: $(VENV)/.installed

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +79,16 @@ artifacts.write_json(artifacts.SUMMARY, {"models": {}})
 """What stands in for the stages that take longest, where they are not what is tested."""
 
 
-def make_checkout(folder: Path, encoder: Path, short: bool = False) -> None:
+def make_checkout(
+    folder: Path, encoder: Path, short: bool = False, models: Collection[str] = MODELS
+) -> None:
     """The project's code in a folder, with small parameters and another encoder.
 
     Args:
         folder: To make.
         encoder: Folder with an encoder's files.
         short: Without ladder, ablation and the comparison's pictures; see :data:`SHORT`.
+        models: Those that it trains.
     """
     for name in COPIED:
         source, target = ROOT / name, folder / name
@@ -101,7 +104,7 @@ def make_checkout(folder: Path, encoder: Path, short: bool = False) -> None:
     override(params, SMALL)
     files = [{"name": path.name, "sha256": None} for path in sorted(encoder.iterdir())]
     override(params, {"encoder": {"source": "folder", "folder": str(encoder), "files": files}})
-    for name in set(params["models"]) - set(MODELS):
+    for name in set(params["models"]) - set(models):
         del params["models"][name]
     yaml.dump(params, folder / "params.yaml")
 
