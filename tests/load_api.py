@@ -35,7 +35,7 @@ _SERVE = """
 import sys
 from pathlib import Path
 from stages.recommender.serving.web import serve
-serve(Path(sys.argv[1]), port=0, requests_per_minute=10**9)
+serve(Path(sys.argv[1]), "127.0.0.1", 0, requests_per_minute=10**9)
 """
 _SAMPLE_SECONDS = 0.5
 _MEBIBYTE = 2**20
