@@ -58,7 +58,7 @@ fuzz: $(VENV)/.installed
 processes: $(VENV)/.installed
 	$(BIN)/python tests/reliability/processes.py
 
-# several models at once against one after the other, and a sweep that is killed: docs/reliability
+# several models at once against one after the other: docs/reliability
 several-models: $(VENV)/.installed
 	$(BIN)/python tests/reliability/several_models.py
 

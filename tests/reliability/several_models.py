@@ -1,9 +1,8 @@
-"""Several models at once, and a sweep: is it the same as one by one?  ``make several-models``
+"""Do several models at once give the same as one by one?  ``make several-models``
 
 The eight models of the small sample pipeline are trained one after the other, and in other
-checkouts several at once, once with a kill of all processes in the middle. A sweep over
-``loss.pos_weight`` goes through DVC's queue with two workers, in the middle of which they are
-killed too, and goes on as README.md says. It writes ``docs/reliability/models.json``.
+checkouts several at once, once with a kill of all processes in the middle. It writes
+``docs/reliability/models.json``.
 """
 
 import subprocess
@@ -26,9 +25,6 @@ EIGHT = tuple(
     for trainer in ("original", "weighted")
     for variant in ("baseline", "rnn", "multitask", "rnn-multitask")
 )
-SWEPT, TARGET = "loss.pos_weight", "weighted-multitask"
-VALUES = (600, 900, 1500, 1800)
-WORKERS = 2
 
 
 def trained(folder: Path, encoder: Path, jobs: int | None, kill_after: int | None = None) -> Path:
@@ -47,56 +43,12 @@ def trained(folder: Path, encoder: Path, jobs: int | None, kill_after: int | Non
         metrics = folder / "runs" / pipeline.NAME / "metrics"
         first = _start(command, folder)
         _wait(lambda: sum((metrics / f"{name}.json").is_file() for name in EIGHT) >= kill_after)
-        Sweep(folder, SWEPT, VALUES, TARGET).kill()
+        Sweep(folder, "loss.pos_weight", (), "train").kill()
         first.wait()
     code = _start(command, folder).wait()
     if code:
         raise RuntimeError(f"{folder}: exit status {code}")
     return folder
-
-
-def swept(folder: Path, encoder: Path, kill: bool) -> tuple[dict[str, str], int, int]:
-    """A sweep in a new repository: metrics by value, experiments finished before the kill, lost.
-
-    Args:
-        folder: To make it in.
-        encoder: Folder with an encoder's files.
-        kill: End all workers, DVC and stages in the middle, and go on.
-    """
-    pipeline.make_checkout(folder, encoder, short=True, models=(TARGET,))
-    metrics = f"metrics/{TARGET}.json"
-    (folder / ".gitignore").write_text("/.cache\n/site-cache\n__pycache__\n", encoding="utf-8")
-    dvc = [sys.executable, "-m", "dvc"]
-    for command in (
-        ["git", "init", "-q"],
-        ["git", "config", "user.name", "sweep"],
-        ["git", "config", "user.email", "sweep@localhost"],
-        [*dvc, "init", "-q"],
-        [*dvc, "repro", "-q", f"train@{TARGET}"],
-        ["git", "add", "-f", ".", f":!{metrics}"],
-        ["git", "add", "-f", metrics],
-        ["git", "commit", "-qm", "all"],
-    ):
-        if _start(command, folder).wait():
-            raise RuntimeError(f"{folder}: {' '.join(command)} failed")
-    sweep = Sweep(folder, SWEPT, VALUES, f"train@{TARGET}")
-    before: dict[str, str] = {}
-    try:
-        sweep.queue()
-        sweep.start(WORKERS)
-        if kill:
-            sweep.wait_for(lambda: 0 < len(sweep.finished()) < len(VALUES))
-            sweep.kill()
-            before = sweep.finished()
-            sweep.go_on(WORKERS)
-        sweep.wait_for(lambda: len(set(sweep.results("params.yaml").values())) == len(VALUES))
-        found = dict(
-            zip(sweep.results("params.yaml").values(), sweep.results(metrics).values(), strict=True)
-        )
-        lost = len(before.items() - sweep.finished().items())
-    finally:
-        sweep.kill()
-    return found, len(before), lost
 
 
 def _start(command: list[str], folder: Path) -> "subprocess.Popen[bytes]":
@@ -125,14 +77,13 @@ def main() -> None:
             checkout = trained(folder / f"{jobs} {kill_after}", encoder, jobs, kill_after)
             same = "yes" if pipeline.results(checkout) == alone else "no"
             done = "-" if kill_after is None else str(kill_after)
-            rows.append(["eight models", str(jobs), done, "-", same])
+            rows.append(["eight models", str(jobs), done, same])
             print(*rows[-1], flush=True)
-        undisturbed, _, _ = swept(folder / "sweep", encoder, kill=False)
-        killed, finished, lost = swept(folder / "killed sweep", encoder, kill=True)
-        same = "yes" if killed == undisturbed else "no"
-        what = f"sweep over {len(VALUES)} values"
-        rows.append([what, str(WORKERS), str(finished), str(lost), same])
-        print(*rows[-1], flush=True)
+    write(rows)
+
+
+def write(rows: list[list[str]]) -> None:
+    """Write what came of it, a row a run."""
     write_section(
         "models",
         Section(
@@ -142,13 +93,11 @@ def main() -> None:
                 "through DVC (`--jobs`), once with all processes killed with SIGKILL in the "
                 "middle and the same command run again; the last column says whether data, "
                 "models, metrics and the lock are the bytes of a run that trained one after the "
-                f"other. A sweep over `{SWEPT}` went through DVC's queue with two workers that "
-                "were killed in the middle and started again as README.md says; the last column "
-                "says whether each value's metrics are the bytes of a sweep that nobody disturbed."
+                "other."
             ),
             command="make several-models",
             machine=machine(),
-            columns=["what", "at once", "done at the kill", "of these lost", "same bytes"],
+            columns=["what", "at once", "killed when so many were done", "same bytes"],
             rows=rows,
         ),
     )
