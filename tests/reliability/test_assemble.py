@@ -14,7 +14,8 @@ def test_the_page_is_made_of_what_the_scripts_found() -> None:
 
 
 def test_each_section_can_be_made_again_and_shows_what_is_there() -> None:
-    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"^([\w-]+):", makefile, re.MULTILINE)
     for name, section in read_sections().items():
         for target in re.findall(r"\bmake ([\w-]+)", section.command):
             assert target in targets, name
