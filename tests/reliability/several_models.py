@@ -17,7 +17,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "reliabilit
 
 import small_pipeline as pipeline  # noqa: E402
 from sections import Section, machine, write_section  # noqa: E402
-from sweeps import Sweep  # noqa: E402
+from sweeps import kill_all_within  # noqa: E402
 from tiny_encoder import write_tiny_encoder  # noqa: E402
 
 EIGHT = tuple(
@@ -43,7 +43,7 @@ def trained(folder: Path, encoder: Path, jobs: int | None, kill_after: int | Non
         metrics = folder / "runs" / pipeline.NAME / "metrics"
         first = _start(command, folder)
         _wait(lambda: sum((metrics / f"{name}.json").is_file() for name in EIGHT) >= kill_after)
-        Sweep(folder, "loss.pos_weight", (), "train").kill()
+        kill_all_within(folder)
         first.wait()
     code = _start(command, folder).wait()
     if code:

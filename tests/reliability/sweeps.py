@@ -15,6 +15,17 @@ import psutil
 DVC = [sys.executable, "-m", "dvc"]
 
 
+def kill_all_within(folder: Path) -> int:
+    """End every process that works in a folder with SIGKILL, at once; how many there were."""
+    killed = 0
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if folder.resolve() in [p := Path(process.cwd()), *p.parents]:
+                os.kill(process.pid, signal.SIGKILL)
+                killed += 1
+    return killed
+
+
 class Sweep:
     """Experiments over one parameter.
 
@@ -54,13 +65,7 @@ class Sweep:
 
     def kill(self) -> int:
         """End workers, DVC and stages with SIGKILL, at once; how many processes there were."""
-        killed = 0
-        for process in psutil.process_iter():
-            with suppress(psutil.Error):
-                if self.repository.resolve() in [p := Path(process.cwd()), *p.parents]:
-                    os.kill(process.pid, signal.SIGKILL)
-                    killed += 1
-        return killed
+        return kill_all_within(self.repository)
 
     def go_on(self, jobs: int) -> None:
         """What README.md tells to do after a kill."""
