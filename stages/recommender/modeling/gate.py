@@ -106,6 +106,7 @@ class GatedRecommender(nn.Module):
         readings: Tensor | None = None,
         own: Ragged | None = None,
         contexts: Ragged | None = None,
+        said_in: Tensor | None = None,
     ) -> Tensor:
         """Score the catalogue.
 
@@ -115,16 +116,21 @@ class GatedRecommender(nn.Module):
             readings: Indices into :data:`READINGS`; ``None``: all ``before``. (requests,)
             own: See :meth:`Cooccurrence.forward`; for training.
             contexts: Token ids around the mentions, as many for each; ``None``: not known.
+            said_in: Where several sets of mentions share a sentence vector, the row of each in
+                ``sentences``; ``None``: each has its own. (rows of ``mentions``,)
 
         Returns:
-            Logits. (requests, movies)
+            Logits. (rows of ``mentions``, movies)
         """
         if readings is None:
             readings = self._before(sentences)
         hidden = self._hidden(sentences, readings)  # (requests, hidden_size)
+        explored = self._explore(hidden)  # (requests, movies)
+        if said_in is not None:  # from here on a request is a row of mentions
+            hidden, explored, readings = hidden[said_in], explored[said_in], readings[said_in]
         named = mentions.distinct()
         lift = self.cooccurrence(named, own)  # (requests, movies)
-        logits = self._explore(hidden) + functional.softplus(self.lift(hidden)) * lift
+        logits = explored + functional.softplus(self.lift(hidden)) * lift
         rows = named.rows()  # (mentions,)
         places = torch.arange(len(rows), device=rows.device)
         places = places - (torch.cumsum(named.sizes, 0) - named.sizes)[rows]

@@ -298,15 +298,17 @@ class Recommender:
         """
         kept = [self._kept(movies) for movies in mentions]
         rows = [(request, places) for request, each in enumerate(kept) for places in each]
-        inputs: dict[str, Ragged] = {}
+        named = _ragged(
+            [[mentions[request][place] for place in places] for request, places in rows]
+        )
+        said_in = torch.tensor([request for request, _ in rows])
+        logits: Tensor
         if isinstance(self._model, GatedRecommender):
             around = [[contexts[request][place] for place in places] for request, places in rows]
-            inputs["contexts"] = _ragged([list(chain.from_iterable(row)) for row in around])
-        logits: Tensor = self._model(
-            sentences[[request for request, _ in rows]],
-            _ragged([[mentions[request][place] for place in places] for request, places in rows]),
-            **inputs,
-        )
+            beside = _ragged([list(chain.from_iterable(row)) for row in around])
+            logits = self._model(sentences, named, contexts=beside, said_in=said_in)
+        else:
+            logits = self._model(sentences[said_in], named)
         return torch.split(logits.float(), [len(each) for each in kept])
 
     def _kept(self, mentions: Sequence[int]) -> list[list[int]]:

@@ -91,6 +91,19 @@ def test_each_time_that_a_movie_is_mentioned_its_words_are_read(gate: GatedRecom
     torch.testing.assert_close(nothing, gate(sentences, ragged([[], []]), readings))
 
 
+def test_several_sets_of_mentions_share_the_sentence_that_they_are_said_in(
+    gate: GatedRecommender,
+) -> None:
+    sentences, readings = torch.randn(2, WIDTH), torch.tensor([TURN, WHOLE])
+    mentions, contexts = ragged([[3, 1], [0], []]), ragged([[5, 6, -1, 7], [4, 4], []])
+    with torch.no_grad():
+        for parameter in gate.parameters():
+            parameter.normal_()
+    shared = gate(sentences, mentions, readings, contexts=contexts, said_in=torch.tensor([1, 0, 1]))
+    each = gate(sentences[[1, 0, 1]], mentions, readings[[1, 0, 1]], contexts=contexts)
+    torch.testing.assert_close(shared, each)
+
+
 def test_the_output_starts_from_popularity_and_movies_texts(gate: GatedRecommender) -> None:
     shares = [1 / 3, 2 / 3, 1 / 3, 1 / 3]
     assert gate.bias.tolist() == pytest.approx([math.log(s + FLOOR) for s in shares])
