@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import psutil
+from ruamel.yaml import YAML
 
 DVC = [sys.executable, "-m", "dvc"]
 
@@ -95,6 +97,42 @@ class Sweep:
             name: self._run(["git", "show", f"{commit}:{path}"])
             for name, commit in self.finished().items()
         }
+
+    def by_value(self, path: str) -> dict[int, str]:
+        """A file that git holds, as the finished experiments left it, by the parameter's value.
+
+        Raises:
+            ValueError: Two experiments with one value left different bytes.
+        """
+        found: dict[int, str] = {}
+        for name, content in self.results(path).items():
+            value = self._value_of(name)
+            if found.setdefault(value, content) != content:
+                raise ValueError(f"experiments with {self.key}={value} differ in {path}")
+        return found
+
+    def trainings(self) -> Counter[int]:
+        """How many finished experiments ran their stage, by the parameter's value.
+
+        The others took its results from the cache.
+        """
+        ran = f"Running stage '{self.target}'"
+        return Counter(
+            self._value_of(name)
+            for name in self.finished()
+            if ran in self._dvc("queue", "logs", name)
+        )
+
+    def is_over(self) -> bool:
+        """Whether nothing is queued or running."""
+        return {"Queued", "Running"}.isdisjoint(self.status().values())
+
+    def _value_of(self, name: str) -> int:
+        params = self._run(["git", "show", f"{self.finished()[name]}:params.yaml"])
+        value = YAML(typ="safe").load(params)
+        for part in self.key.split("."):
+            value = value[part]
+        return int(value)
 
     def _dvc(self, *arguments: str) -> str:
         return self._run([*DVC, *arguments])
