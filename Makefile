@@ -35,7 +35,7 @@ run: $(VENV)/.installed
 # a finished run's tables and pictures to docs/results, and README's tables from there:
 # make results CORPUS=redial NAME=redial-frozen
 results: $(VENV)/.installed
-	$(BIN)/python docs/publish_results.py $(CORPUS) $(NAME)
+	$(BIN)/python docs/publish_results.py runs/$(CORPUS) $(NAME)
 
 # two at once, whose threads must not wait by spinning on each other's core
 test: $(VENV)/.installed

@@ -1,7 +1,7 @@
 """Copy a finished run's results to ``docs/results/`` and quote its tables in the README anew.
 
-Run from the root as ``python docs/publish_results.py WORKSPACE NAME``, such as ``redial
-redial-frozen``: from ``runs/WORKSPACE`` to ``docs/results/NAME``.
+Run from the root as ``python docs/publish_results.py FOLDER NAME``: from the folder in which the
+pipeline ran, such as ``runs/redial``, or ``.`` for the checkout itself, to ``docs/results/NAME``.
 """
 
 import re
@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-RUNS, RESULTS, README = Path("runs"), Path("docs/results"), Path("README.md")
+RESULTS, README = Path("docs/results"), Path("README.md")
 BESIDE = (
     "metrics/ablation.json",
     "metrics/coverage.json",
@@ -49,9 +49,10 @@ def main() -> None:
     """Publish the run that the command line names."""
     if len(sys.argv) != 3:
         sys.exit(
-            "name a folder under runs/ and one under docs/results/, as in: redial redial-frozen"
+            "name the folder of a finished run and one under docs/results/, "
+            "as in: runs/redial redial-frozen"
         )
-    copy_results(RUNS / sys.argv[1], RESULTS / sys.argv[2])
+    copy_results(Path(sys.argv[1]), RESULTS / sys.argv[2])
     text = quote_tables(README.read_text(encoding="utf-8"), Path())
     README.write_text(text, encoding="utf-8", newline="\n")
 

@@ -27,7 +27,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     old = "before\n<!-- docs/results/frozen/models.txt -->\n```\nold\ntable\n```\nafter\n"
     (tmp_path / "README.md").write_text(old)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["publish_results.py", "redial", "frozen"])
+    monkeypatch.setattr("sys.argv", ["publish_results.py", "runs/redial", "frozen"])
     return tmp_path
 
 
