@@ -22,11 +22,13 @@ PRESETS := $(if $(filter sample,$(CORPUS)),sample) $(PRESET)
 .DEFAULT_GOAL := run
 
 # made again when the lock changes; the stamp is written last, so that a broken install is retried;
-# a module is compiled when it is first imported, as most of them never are
+# compiled here, on all cores: where PYTHONDONTWRITEBYTECODE is set, as in many containers, each
+# process would else compile anew all that it imports; what does not compile is never imported
 $(VENV)/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 	touch $@
 
 run: $(VENV)/.installed
