@@ -41,7 +41,7 @@ results: $(VENV)/.installed
 
 # two at once, whose threads must not wait by spinning on each other's core
 test: $(VENV)/.installed
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # two clones give the same bytes, the best model beats popularity, a repeat runs nothing, one
 # parameter reruns its share

@@ -9,6 +9,22 @@ from tiny_encoder import write_tiny_encoder
 from stages.recommender import artifacts
 
 ROOT = Path(__file__).parents[1]
+LONGEST = (
+    "reliability/test_kill_anywhere.py",
+    "reliability/test_sweeps.py",
+    "test_reruns.py",
+    "test_dvc_yaml.py",
+    "recommender/training/test_processes.py",
+    "test_train.py",
+    "reliability/test_shared_storage.py",
+)
+"""The files whose tests take longest."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files: at the end, one would keep a single worker busy."""
+    files = [ROOT / "tests" / name for name in LONGEST]
+    items.sort(key=lambda item: files.index(item.path) if item.path in files else len(files))
 
 
 @pytest.fixture
