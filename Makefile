@@ -1,8 +1,8 @@
 # `make run`: the whole pipeline on the sample corpus.  `make run CORPUS=redial`: the real thing.
 # PRESET names parameter sets of presets/, SET single values: make run CORPUS=redial
 # PRESET=frozen SET="redial.source=zip redial.zip.location=redial_dataset.zip" JOBS=4
-# JOBS is how many models train at once; without it, one after the other. The quickest on a CPU of
-# two cores: PRESET="frozen fast" JOBS=2
+# JOBS is how many models train at once; without it one after the other, but the sample two at once.
+# The quickest on a CPU of two cores: PRESET="frozen fast" JOBS=2
 # CORPUS is the folder under runs/ as well: any name but `sample` takes the real corpora.
 # MODELS is the folder of trained models that load, linking, examples, new-movies and screenshots
 # read: after make run, MODELS=runs/redial/models
@@ -12,7 +12,7 @@ CORPUS ?= sample
 PRESET ?=
 MODELS ?= models
 SET ?=
-JOBS ?=
+JOBS ?= $(if $(filter sample,$(CORPUS)),2)
 
 VENV := .venv
 BIN := $(VENV)/bin

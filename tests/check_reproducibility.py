@@ -21,7 +21,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SMALL = [
-    "compute.threads=1",  # two clones run at once
     "sample.movies=120",
     "sample.train_dialogues=160",
     "sample.test_dialogues=40",
