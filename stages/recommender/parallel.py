@@ -163,6 +163,9 @@ def main() -> None:
     if arguments.without_dvc:
         train(list(params.models), params.compute, arguments.jobs, with_dvc=False)
         return
+    if _is_up_to_date(arguments.held):
+        print("Data and pipelines are up to date.")
+        return
     try:
         _reproduce(*BEFORE, held=arguments.held)
         train(
@@ -175,6 +178,14 @@ def main() -> None:
         _reproduce(held=arguments.held)
     finally:
         sort_lock()
+
+
+def _is_up_to_date(held: Sequence[int]) -> bool:
+    """Whether nothing has to run; asked once, since a DVC a model takes seconds each to say so."""
+    command = [*DVC, "status", "--quiet"]
+    return not subprocess.run(
+        command, stderr=subprocess.DEVNULL, check=False, pass_fds=held
+    ).returncode
 
 
 def _reproduce(*stages: str, held: Sequence[int]) -> None:

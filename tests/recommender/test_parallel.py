@@ -154,6 +154,23 @@ def test_a_pipeline_may_lack_the_ladder_and_the_ablation(
 
 
 @pytest.mark.usefixtures("project")
+def test_where_nothing_has_to_run_no_model_is_asked(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch)
+    lock = Path("dvc.lock").read_bytes()
+    ran()
+    with monkeypatch.context() as again:
+        again.setattr(parallel, "train", lambda *_, **__: pytest.fail("models were asked"))
+        run(again)
+    assert "up to date" in capfd.readouterr().out
+    assert Path("dvc.lock").read_bytes() == lock
+    Path("weighted-rnn").write_text("changed")
+    run(monkeypatch)
+    assert Path("weighted-rnn").read_text() == "weighted-rnn"
+
+
+@pytest.mark.usefixtures("project")
 def test_without_dvc_it_only_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_dvc(*_: Any, **__: Any) -> None:
         raise AssertionError("DVC was asked")
