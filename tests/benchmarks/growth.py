@@ -96,7 +96,12 @@ def draw(by_movies: list[dict[str, Any]], by_dialogues: list[dict[str, Any]]) ->
         axis.loglog(sizes, costs, "o-", color="#1f5f99", label="measured")
         for each, value in zip(sizes, costs, strict=True):
             axis.annotate(
-                f"{value:.3g}", (each, value), (0, 6), textcoords="offset points", ha="center"
+                f"{value:,.0f}" if value >= 100 else f"{value:.3g}",
+                (each, value),
+                (0, 8),
+                textcoords="offset points",
+                ha="center",
+                bbox={"boxstyle": "square,pad=0.1", "color": "white"},
             )
         axis.set_title(title, loc="left", fontsize=11)
         axis.set_xticks(sizes, [f"{each:,}" for each in sizes])
