@@ -26,7 +26,7 @@ def test_the_files_are_what_the_script_reckons(tables: dict[str, list[dict[str, 
 
 def test_the_page_quotes_the_files_and_its_links_lead_somewhere() -> None:
     quoted = re.findall(r"<!-- (\S+) -->\n```\n(.*?)\n```", PAGE, flags=re.DOTALL)
-    assert len(quoted) == 3
+    assert len(quoted) == 4
     for path, table in quoted:
         assert table == (ROOT / path).read_text(encoding="utf-8").rstrip("\n")
     assert f"holds {scaling.limit(FIGURES)} times" in " ".join(PAGE.split())
