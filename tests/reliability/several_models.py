@@ -86,7 +86,7 @@ def swept(folder: Path, encoder: Path) -> list[str]:
 
 def _make_repository(folder: Path, encoder: Path) -> None:
     """A checkout of its own in git and DVC, with all data and one model at the usual weight."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for command in (["git", "init", "--quiet"], [*DVC, "init", "--quiet"]):
         subprocess.run(command, cwd=folder, check=True)
     pipeline.make_checkout(folder, encoder, short=True, models=(SWEPT,))
