@@ -70,16 +70,19 @@ def swept(folder: Path, encoder: Path) -> list[str]:
     shutil.copytree(alone, queued, symlinks=True)
     expected = {weight: _lock_of_one(alone, weight) for weight in WEIGHTS}
     sweep = Sweep(queued, "loss.pos_weight", WEIGHTS, f"train@{SWEPT}")
-    sweep.queue()
-    sweep.start(jobs=2)
-    sweep.wait_for(lambda: len(sweep.finished()) >= 2)
-    sweep.kill()
-    before = sweep.by_value("dvc.lock")
-    sweep.go_on(jobs=2)
-    sweep.wait_for(lambda: len(sweep.by_value("dvc.lock")) == len(WEIGHTS) and sweep.is_over())
-    trainings = sweep.trainings()
-    once = all(trainings[weight] == 1 for weight in before)
-    same = once and sweep.by_value("dvc.lock") == expected
+    try:
+        sweep.queue()
+        sweep.start(jobs=2)
+        sweep.wait_for(lambda: len(sweep.finished()) >= 2)
+        sweep.kill()
+        before = sweep.by_value("dvc.lock")
+        sweep.go_on(jobs=2)
+        sweep.wait_for(lambda: len(sweep.by_value("dvc.lock")) == len(WEIGHTS) and sweep.is_over())
+        trainings = sweep.trainings()
+        once = all(trainings[weight] == 1 for weight in before)
+        same = once and sweep.by_value("dvc.lock") == expected
+    finally:
+        sweep.kill()  # workers outlive what started them
     what = f"{len(WEIGHTS)} experiments in the queue"
     return [what, "2", str(len(before)), "yes" if same else "no"]
 
@@ -105,21 +108,26 @@ def _lock_of_one(repository: Path, weight: int) -> str:
     return (repository / "dvc.lock").read_text(encoding="utf-8")
 
 
-def _run(command: list[str], folder: Path) -> None:
+def _environment(folder: Path) -> dict[str, str]:
     environment = pipeline.environment(folder) | {"DVC_NO_ANALYTICS": "true"}
-    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    return environment | {"PATH": f"{Path(sys.executable).parent}:{environment['PATH']}"}
+
+
+def _run(command: list[str], folder: Path) -> None:
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        command, cwd=folder, env=_environment(folder), capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise RuntimeError(f"{folder}: {command} failed:\n{done.stdout}\n{done.stderr}")
 
 
 def _start(command: list[str], folder: Path) -> "subprocess.Popen[bytes]":
-    environment = pipeline.environment(folder) | {"DVC_NO_ANALYTICS": "true"}
-    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     return subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        cwd=folder,
+        env=_environment(folder),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
 
 
