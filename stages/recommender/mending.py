@@ -1,14 +1,16 @@
-"""Mend what DVC leaves half-written where it is killed, so that it goes on.
+"""Mend what DVC leaves behind where it is killed, so that it goes on.
 
 DVC writes ``dvc.lock`` and its list of readers and writers in place: killed within such a write
 it leaves half a file, which it refuses to read from then on. What it has recorded is in its
 cache as well, so that half a lock can go: ``dvc repro`` takes each finished stage from there. An
-entry of the cache of runs that is half-written, it takes for a whole one.
+entry of the cache of runs that is half-written, it takes for a whole one. Readers that were
+killed stay in their list, which DVC reads and writes anew some sixteen times a stage.
 ``python -m stages.recommender.mending`` mends the repository in this folder, where nothing else
 may run in it; ``make run`` does it by itself.
 """
 
 import json
+import os
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -48,9 +50,14 @@ def mend(folder: Path, cache: Path) -> list[str]:
         lock.unlink()
         told.append(f"{lock} was half-written; what is done comes from DVC's cache")
     readers = folder / READERS_AND_WRITERS
-    if readers.is_file() and not _is_json(readers):
-        readers.unlink()
-        told.append(f"{readers} was half-written; nobody is at work, so it is not needed")
+    if readers.is_file():
+        processes = _processes(readers)
+        if processes is None:
+            readers.unlink()
+            told.append(f"{readers} was half-written; nobody is at work, so it is not needed")
+        elif processes and not any(_is_alive(process) for process in processes):
+            readers.unlink()
+            told.append(f"{readers} held what a killed DVC had been reading; it is not needed")
     # DVC takes the newest file of each of these folders for the entry of a run
     for entries in (path for path in (cache / "runs").glob("*/*") if path.is_dir()):
         left = [path for path in entries.glob(".*.tmp") if _is_abandoned(path)]
@@ -89,11 +96,23 @@ def _is_abandoned(path: Path) -> bool:
     return False
 
 
-def _is_json(path: Path) -> bool:
+def _processes(readers: Path) -> set[int] | None:
+    """The ids of those in DVC's list of readers and writers; ``None`` where it is half-written."""
     try:
-        json.loads(path.read_text(encoding="utf-8"))
+        listed = json.loads(readers.read_text(encoding="utf-8"))
     except ValueError:
+        return None
+    reading = [entry for entries in listed.get("read", {}).values() for entry in entries]
+    return {entry["pid"] for entry in [*reading, *listed.get("write", {}).values()]}
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # a signal that is not sent
+    except ProcessLookupError:
         return False
+    except PermissionError:  # another user's
+        return True
     return True
 
 

@@ -34,6 +34,14 @@ COPIED = ("dvc.yaml", ".dvcignore", "stages")
 PLOTS = Path(".dvc/plots")
 DVC_CACHE = Path(".dvc/cache")
 """Of the checkout and all workspaces: what one has made, the others take."""
+CONFIG = """\
+[core]
+    no_scm = True
+    analytics = False
+[cache]
+    dir = {cache}
+"""
+"""Of the workspace's DVC, which has no git to look for and tells nobody of its use."""
 PATHS = (("redial", "zip", "location"), ("movielens", "zip", "location"), ("encoder", "folder"))
 """The parameters that may be paths on this machine."""
 
@@ -177,7 +185,7 @@ def reproduce(folder: Path, held: int, jobs: int | None = None) -> None:
     config = folder / ".dvc" / "config"
     if not config.is_file():
         cache = os.path.relpath(DVC_CACHE, config.parent)
-        artifacts.write_text(config, f"[core]\n    no_scm = True\n[cache]\n    dir = {cache}\n")
+        artifacts.write_text(config, CONFIG.format(cache=cache))
     _mirror(PLOTS, folder / PLOTS)
     for sentence in mend(folder, DVC_CACHE):
         print(sentence, flush=True)

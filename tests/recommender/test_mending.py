@@ -125,6 +125,27 @@ def test_half_a_list_of_readers_and_writers_goes(repository: Path) -> None:
     assert "up to date" in repro(repository)
 
 
+def test_readers_that_were_killed_go(repository: Path) -> None:
+    killed = subprocess.Popen(["true"])
+    killed.wait()
+    readers = repository / ".dvc" / "tmp" / "rwlock"
+    reader = {"pid": killed.pid, "cmd": "dvc repro"}
+    readers.write_text(json.dumps({"read": {"/a": [reader]}, "write": {"/b": reader}}))
+    assert mended(repository) == [
+        f"{readers} held what a killed DVC had been reading; it is not needed"
+    ]
+    assert not readers.exists()
+    assert "up to date" in repro(repository)
+
+
+def test_a_reader_at_work_stays(repository: Path) -> None:
+    readers = repository / ".dvc" / "tmp" / "rwlock"
+    readers.write_text(json.dumps({"read": {"/a": [{"pid": os.getpid(), "cmd": "dvc status"}]}}))
+    before = readers.read_bytes()
+    assert mended(repository) == []
+    assert readers.read_bytes() == before
+
+
 def test_an_empty_entry_of_the_run_cache_goes(repository: Path) -> None:
     """DVC takes the newest file of the folder, and fails where there is none."""
     entry = next((repository / ".dvc" / "cache" / "runs").glob("*/*"))
