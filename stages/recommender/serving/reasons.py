@@ -58,13 +58,15 @@ class TrainingRequests:
 
     def __init__(self, table: pa.Table, title_usage: pa.Table, catalogue: Catalogue) -> None:
         self._title_usage = title_usage
-        self._texts = table["text"]
-        self._mentions = table["mentions"]
+        self._texts = table["text"].combine_chunks()
+        self._mentions = table["mentions"].combine_chunks()
         self._catalogue = catalogue
         # by DLPack, since Arrow's own way to numpy imports pandas
         flat = from_dlpack(table["vector"].combine_chunks().flatten())
         vectors = flat.float().view(table.num_rows, -1)
-        self._vectors = torch.nn.functional.normalize(vectors, dim=1)  # (requests, width)
+        normalized = torch.nn.functional.normalize(vectors, dim=1)
+        # by columns, since one row times a matrix is quicker so
+        self._vectors = normalized.T.contiguous()  # (width, requests)
         labels = Ragged.from_column(table["labels"])
         order = torch.argsort(labels.values, stable=True)
         self._rows = labels.rows()[order]  # (labels,) the requests answered with movie 0, 1, ...
@@ -73,12 +75,12 @@ class TrainingRequests:
 
     def title_usage(self) -> TitleUsage:
         """How they use titles."""
-        mentions = Counter(self._mentions.combine_chunks().flatten().to_pylist())
+        mentions = Counter(self._mentions.flatten().to_pylist())
         return TitleUsage.from_table(self._title_usage, mentions)
 
     def similarities(self, sentences: Tensor) -> Tensor:
         """Cosines of sentence vectors (n, width) and those of all requests: (n, requests)."""
-        return torch.nn.functional.normalize(sentences, dim=1) @ self._vectors.T
+        return torch.nn.functional.normalize(sentences, dim=1) @ self._vectors
 
     def nearest(self, similarities: Tensor, movie: int, k: int) -> list[NearestRequest]:
         """The requests most like one, of those that were answered with a movie.

@@ -160,6 +160,7 @@ class Recommender:
             )
             with torch.no_grad():
                 model = model.with_new_movies(encoder(_tokens(tokenizer, texts)))
+        _store_by_columns(model)
         requests = load_training_requests(folder, catalogue)
         return cls(
             folder.name,
@@ -249,8 +250,7 @@ class Recommender:
             scores = logits[0].clone()  # (movies,)
             if request.exclude_mentioned:
                 scores[indices[row]] = -torch.inf
-            best = torch.sort(scores, descending=True, stable=True).indices[: request.k]
-            best = best[torch.isfinite(scores[best])]
+            best = _best(scores, request.k)
             pulled = self._pulled_up(indices[row], logits[:, best])
             near = None if similarities is None else similarities[row]
             answers.append(
@@ -362,6 +362,28 @@ class Recommender:
             score,
             Reasons(nearest, pulled, list(movie.tags)),
         )
+
+
+def _store_by_columns(model: RecommenderNetwork) -> None:
+    """Lay the weights of the last product out so that one request is scored in half the time.
+
+    A product of one row with a matrix (movies, width) stored by rows is a dot product a movie,
+    which MKL is slow at on some processors; stored by columns it is ``width`` sums of rows.
+    """
+    if isinstance(model, GatedRecommender):
+        model.movie_texts = model.movie_texts.T.contiguous().T
+    else:
+        weight = list(model.head.parameters())[-2]  # before the last bias
+        weight.data = weight.data.T.contiguous().T
+
+
+def _best(scores: Tensor, k: int) -> Tensor:
+    """The movies with the best finite scores, of equal ones the first: (movies,) → (at most k,)."""
+    least = scores.topk(min(k, len(scores))).values[-1]
+    candidates = (scores >= least).nonzero()[:, 0]
+    candidates = candidates[torch.isfinite(scores[candidates])]
+    order = torch.sort(scores[candidates], descending=True, stable=True).indices[:k]
+    return candidates[order]
 
 
 def _parts(understood: Sequence[Sequence[LinkedMention]]) -> Iterator[slice]:

@@ -6,6 +6,8 @@ from pathlib import Path
 import grimp
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from served_models import READ_TITLES, write_gate
 
 from stages.recommender.dialogues.contexts import mention_contexts
@@ -14,7 +16,7 @@ from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.model_folder import load_model
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.serving import recommender as recommender_module
-from stages.recommender.serving.recommender import Recommender, Request
+from stages.recommender.serving.recommender import Recommender, Request, _best
 from stages.recommender.serving.sentences import LightEncoder, load_encoder
 from stages.recommender.tokens import load_tokenizer
 
@@ -101,6 +103,16 @@ def test_mentioned_movies_are_left_out_unless_asked_for(recommender: Recommender
         return {movie.redial_id for movie in answer.recommendations}
 
     assert ids(exclude=False) - ids(exclude=True) == {ALIEN}
+
+
+@given(
+    st.lists(st.sampled_from([-float("inf"), -1.5, 0.0, 2.0]), min_size=1, max_size=30),
+    st.integers(1, 40),
+)
+def test_the_best_come_first_and_of_equal_ones_the_first(scores: list[float], k: int) -> None:
+    finite = [movie for movie, score in enumerate(scores) if score > -float("inf")]
+    expected = sorted(finite, key=lambda movie: (-scores[movie], movie))[:k]
+    assert _best(torch.tensor(scores), k).tolist() == expected
 
 
 def test_mentions_may_be_given_or_ruled_out(recommender: Recommender) -> None:
