@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from stages.recommender.evaluation.intervals import (
 from stages.recommender.evaluation.rankings import Rankings
 from stages.recommender.evaluation.readings import MEANINGS
 from stages.recommender.evaluation.scores import by_example
-from stages.recommender.params import Params
+from stages.recommender.params import Encoder, Params
 from stages.recommender.reporting import results
 from stages.recommender.reporting.collected import Collected, Entry
 from stages.recommender.reporting.content import (
@@ -140,12 +141,19 @@ def how_it_ran(params: Params) -> dict[str, str]:
         rates = {"learning rates": f"encoder {training.encoder_learning_rate:g}, {heads}"}
     return {
         "protocol": params.dialogues.protocol,
-        "encoder": f"{params.encoder.hub.repository}, {encoder}",
+        "encoder": f"{_encoder_name(params.encoder)}, {encoder}",
         "epochs": str(training.epochs),
         **rates,
         "pos_weight": str(params.loss.pos_weight),
         "seed": str(training.seed),
     }
+
+
+def _encoder_name(encoder: Encoder) -> str:
+    """Of a folder its last part alone: the rest says where it lies on this machine."""
+    if encoder.source == "folder" and encoder.folder is not None:
+        return Path(encoder.folder).name
+    return encoder.hub.repository
 
 
 def ladder(found: Mapping[str, Any]) -> Ladder:

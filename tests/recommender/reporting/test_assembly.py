@@ -47,6 +47,13 @@ def test_the_head_of_the_report_says_how_the_encoder_learned(
     }
 
 
+def test_the_head_of_the_report_names_an_encoder_of_ones_own_by_its_folder() -> None:
+    params = load_params(ROOT / "params.yaml")
+    own = params.encoder.model_copy(update={"source": "folder", "folder": "/home/me/tiny-bert/"})
+    encoder = how_it_ran(params.model_copy(update={"encoder": own}))["encoder"]
+    assert encoder == "tiny-bert, fine-tuned in full"
+
+
 def collected(**entries: Entry) -> Collected:
     nothing: dict[str, object] = {}
     named = {name.replace("_", "-"): entry for name, entry in entries.items()}
