@@ -5,16 +5,21 @@ killed before that, DVC runs the stage again, and it must not train again. One t
 is needed until it goes on; if its code or parameters have changed, it never does.
 
 Beside an entry, a file or folder, lie ``<name>.lock``, held while somebody works on it, and
-``<name>.finished``, which names the lock of DVC's to wait for.
+``<name>.finished``, which names the stage and the lock of DVC's to wait for, and holds what stood
+there of the stage before: where several models train at once, the lock changes for others too.
 """
 
+import json
 import os
 import shutil
 import time
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 KEPT_DAYS = 30
 """How long what was killed is kept."""
@@ -27,11 +32,13 @@ def finish(entry: Path) -> None:
     Args:
         entry: The file or folder that a killed run would go on from.
     """
-    if "DVC_STAGE" in os.environ:
-        lock = Path("dvc.lock").absolute()
-        _beside(entry, _FINISHED).write_text(str(lock), encoding="utf-8")
-    else:
+    stage = os.environ.get("DVC_STAGE")
+    if stage is None:
         remove(entry)
+        return
+    lock = Path("dvc.lock").absolute()
+    mark = {"lock": str(lock), "stage": stage, "before": _recorded(lock, stage)}
+    _beside(entry, _FINISHED).write_text(json.dumps(mark), encoding="utf-8")
 
 
 def remove(entry: Path) -> None:
@@ -61,13 +68,23 @@ def _held(entry: Path) -> AbstractContextManager[object]:
 
 
 def _is_recorded(entry: Path) -> bool:
-    finished = _beside(entry, _FINISHED)
-    if not finished.is_file():
+    try:
+        mark = json.loads(_beside(entry, _FINISHED).read_text(encoding="utf-8"))
+        lock, stage, before = Path(mark["lock"]), mark["stage"], mark["before"]
+    except (FileNotFoundError, ValueError, TypeError, KeyError):  # not finished, or killed there
         return False
-    lock = Path(finished.read_text(encoding="utf-8"))
     if not lock.parent.is_dir():  # of an experiment, whose folder is removed at its end
         return True
-    return lock.is_file() and lock.stat().st_mtime > finished.stat().st_mtime
+    now = _recorded(lock, stage)
+    return now is not None and now != before
+
+
+def _recorded(lock: Path, stage: str) -> Any:
+    """What DVC's lock holds of a stage; ``None`` where that is nothing, or half of the lock."""
+    try:
+        return YAML(typ="safe").load(lock)["stages"].get(stage)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, YAMLError):
+        return None
 
 
 def _is_old(entry: Path) -> bool:

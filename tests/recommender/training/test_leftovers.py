@@ -8,6 +8,7 @@ from filelock import FileLock
 from stages.recommender.training import leftovers
 from stages.recommender.training.leftovers import remove_leftovers
 
+STAGE = "train@original-rnn"
 MONTH = leftovers.KEPT_DAYS * 24 * 3600
 
 
@@ -16,9 +17,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository of DVC's whose stage runs here."""
     folder = tmp_path / "repository"
     folder.mkdir()
-    (folder / "dvc.lock").write_text("before")
+    record(folder, {STAGE: "before"})
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("DVC_STAGE", "train@original-rnn")
+    monkeypatch.setenv("DVC_STAGE", STAGE)
     return folder
 
 
@@ -40,8 +41,10 @@ def age(entry: Path, seconds: float) -> None:
         os.utime(path, (time.time() - seconds,) * 2)
 
 
-def age_lock(lock: Path, seconds: float) -> None:
-    os.utime(lock, (time.time() - seconds,) * 2)
+def record(folder: Path, stages: dict[str, str]) -> None:
+    """Write a lock as DVC does: a mapping of stages, each with the checksums of its files."""
+    entries = (f"  {name}:\n    outs:\n    - md5: {md5}\n" for name, md5 in stages.items())
+    (folder / "dvc.lock").write_text("schema: '2.0'\nstages:\n" + "".join(entries))
 
 
 def test_what_was_killed_is_kept_for_a_month(entry: Path) -> None:
@@ -54,13 +57,41 @@ def test_what_was_killed_is_kept_for_a_month(entry: Path) -> None:
 
 
 def test_what_is_finished_is_kept_until_dvc_has_recorded_it(here: Path, entry: Path) -> None:
-    age_lock(here / "dvc.lock", 100)
     leftovers.finish(entry)
     remove_leftovers(entry.parent)
     assert entry.exists()
-    age_lock(here / "dvc.lock", -1)
+    record(here, {STAGE: "after"})
     remove_leftovers(entry.parent)
     assert list(entry.parent.iterdir()) == []
+
+
+def test_another_models_record_removes_nothing(here: Path, entry: Path) -> None:
+    """Several models train at once, and DVC writes one lock for all."""
+    leftovers.finish(entry)
+    record(here, {STAGE: "before", "train@weighted-rnn": "after"})
+    remove_leftovers(entry.parent)
+    assert entry.exists()
+    record(here, {"train@weighted-rnn": "after"})
+    remove_leftovers(entry.parent)
+    assert entry.exists()
+
+
+@pytest.mark.parametrize("half", ["", "schema: '2.0'\nstages:\n  train@ori", "stages:\n  - ["])
+def test_half_a_lock_removes_nothing(here: Path, entry: Path, half: str) -> None:
+    leftovers.finish(entry)
+    (here / "dvc.lock").write_text(half)
+    remove_leftovers(entry.parent)
+    assert entry.exists()
+
+
+@pytest.mark.parametrize("length", [0, 9, 30])
+def test_half_a_mark_removes_nothing(here: Path, entry: Path, length: int) -> None:
+    leftovers.finish(entry)
+    mark = entry.with_name(f"{entry.name}.finished")
+    mark.write_text(mark.read_text()[:length])
+    record(here, {STAGE: "after"})
+    remove_leftovers(entry.parent)
+    assert entry.exists()
 
 
 def test_where_dvc_has_no_lock_yet_it_is_kept(here: Path, entry: Path) -> None:
@@ -68,6 +99,9 @@ def test_where_dvc_has_no_lock_yet_it_is_kept(here: Path, entry: Path) -> None:
     leftovers.finish(entry)
     remove_leftovers(entry.parent)
     assert entry.exists()
+    record(here, {STAGE: "after"})
+    remove_leftovers(entry.parent)
+    assert not entry.exists()
 
 
 def test_what_was_finished_in_an_experiments_folder_goes_with_it(here: Path, entry: Path) -> None:
