@@ -1,4 +1,7 @@
-"""Commands that run at once, with one line each for how far they are."""
+"""Commands that end in order where this process is told to: one, or several at once.
+
+Several have one line each for how far they are.
+"""
 
 import os
 import re
@@ -12,12 +15,44 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
 
 from tqdm import tqdm
 
 TOLD_SECONDS = 60.0
 """Between two lines of one job's progress where no terminal shows it as it goes."""
+
+
+def run_command(command: Sequence[str], **options: Any) -> int:
+    """Run one command, and show its output as it comes.
+
+    It runs in a process group of its own: an interrupt is told to it and to all that it started,
+    together, whatever told this process, and their end is waited for. ``subprocess.run`` would
+    kill it a quarter of a second later, whatever it may be writing.
+
+    Args:
+        command: With its arguments.
+        options: Of :class:`subprocess.Popen`.
+
+    Returns:
+        Its exit code.
+
+    Raises:
+        KeyboardInterrupt: This process was asked to end; the command was in turn, and has ended.
+    """
+    process = subprocess.Popen(command, process_group=0, **options)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        _interrupt(process)
+        process.wait()
+        raise
+
+
+def _interrupt(process: "subprocess.Popen[bytes]") -> None:
+    """Tell a command's group to end."""
+    with suppress(ProcessLookupError):  # it has just ended
+        os.killpg(process.pid, signal.SIGINT)
 
 
 @dataclass(frozen=True)
@@ -114,9 +149,7 @@ class JobRunner:
         with self._starting:
             self._ended = True
             for process in self._running:
-                # the command and what it started are told together, and end in order
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGINT)
+                _interrupt(process)
 
 
 def _lines(output: IO[bytes]) -> Iterator[tuple[str, bool]]:

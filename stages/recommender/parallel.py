@@ -20,7 +20,7 @@ from joblib import cpu_count
 
 from stages.recommender.artifacts import atomic_file
 from stages.recommender.errors import UserError, run_stage
-from stages.recommender.job_runner import JobRunner
+from stages.recommender.job_runner import JobRunner, run_command
 from stages.recommender.mending import is_whole
 from stages.recommender.params import Compute, load_params
 from stages.recommender.yaml_files import read_yaml
@@ -183,13 +183,11 @@ def main() -> None:
 def _is_up_to_date(held: Sequence[int]) -> bool:
     """Whether nothing has to run; asked once, since a DVC a model takes seconds each to say so."""
     command = [*DVC, "status", "--quiet"]
-    return not subprocess.run(
-        command, stderr=subprocess.DEVNULL, check=False, pass_fds=held
-    ).returncode
+    return not run_command(command, stderr=subprocess.DEVNULL, pass_fds=held)
 
 
 def _reproduce(*stages: str, held: Sequence[int]) -> None:
-    if subprocess.run([*DVC, "repro", *stages], check=False, pass_fds=held).returncode:
+    if run_command([*DVC, "repro", *stages], pass_fds=held):
         raise UserError("a stage failed, see above; mend it and run the same command again")
 
 

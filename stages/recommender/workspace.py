@@ -12,11 +12,9 @@ import filecmp
 import io
 import os
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ from ruamel.yaml import YAML
 
 from stages.recommender import artifacts
 from stages.recommender.errors import UserError, run_stage
+from stages.recommender.job_runner import run_command
 from stages.recommender.mending import mend
 from stages.recommender.params import PARAMS_FILE, Params
 from stages.recommender.presets import load_preset, override
@@ -193,17 +192,7 @@ def reproduce(folder: Path, held: int, jobs: int | None = None) -> None:
     if jobs is not None:
         parallel = [sys.executable, "-m", "stages.recommender.parallel"]
         command = [*parallel, "--jobs", str(jobs), "--held", str(held)]
-    process = subprocess.Popen(
-        command, cwd=folder, env=environment, process_group=0, pass_fds=(held,)
-    )
-    try:
-        code = process.wait()
-    except KeyboardInterrupt:
-        # DVC and its stage are told together, whatever told this process, and end in order
-        with suppress(ProcessLookupError):  # they have just ended
-            os.killpg(process.pid, signal.SIGINT)
-        process.wait()
-        raise
+    code = run_command(command, cwd=folder, env=environment, pass_fds=(held,))
     if code:
         raise UserError(
             f"a stage failed, see above; mend it and run the same command again to go on from "

@@ -1,20 +1,38 @@
 import io
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from stages.recommender import job_runner
-from stages.recommender.job_runner import JobRunner, Outcome
+from stages.recommender.job_runner import JobRunner, Outcome, run_command
 
 
 def shell(script: str) -> list[str]:
     return ["sh", "-c", script]
+
+
+def test_a_command_shows_its_output_and_gives_its_exit_code(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run_command(shell("echo here; pwd; exit 3"), cwd=tmp_path) == 3
+    assert capfd.readouterr().out == f"here\n{tmp_path}\n"
+
+
+def test_a_signal_as_a_command_ends_is_passed_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    monkeypatch.setattr(ended, "wait", Mock(side_effect=[KeyboardInterrupt, 0]))
+    monkeypatch.setattr(job_runner.subprocess, "Popen", lambda *_, **__: ended)
+    with pytest.raises(KeyboardInterrupt):
+        run_command(["true"])
 
 
 def test_each_line_is_told_with_its_job_and_a_failure_stops_no_other(

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import psutil
 import pytest
@@ -368,15 +367,47 @@ def test_a_signal_ends_the_run_in_order(number: signal.Signals) -> None:
     assert list((RUN / "metrics").rglob("*")) == []
 
 
-@pytest.mark.usefixtures("checkout")
-def test_a_signal_as_dvc_ends_is_no_mistake_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    with subprocess.Popen(["true"]) as ended:
-        pass
-    monkeypatch.setattr(ended, "wait", Mock(side_effect=[KeyboardInterrupt, 0]))
-    monkeypatch.setattr(workspace.subprocess, "Popen", lambda *_, **__: ended)
-    workspace.prepare(RUN, [], [])
-    with pytest.raises(KeyboardInterrupt):
-        workspace.reproduce(RUN, 0)
+SLOW_TO_END = """
+import pathlib
+import time
+
+print("waiting", flush=True)
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(1)
+    pathlib.Path("ended.txt").write_text("in order")
+    raise SystemExit(1) from None
+"""
+
+
+@pytest.mark.parametrize("waiting", ["tokenize_tags", "train"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_for_what_dvc_runs_of_several_jobs(
+    number: signal.Signals, waiting: str, runnable: Path
+) -> None:
+    (runnable / "stages" / "slow.py").write_text(SLOW_TO_END)
+
+    def stage(name: str) -> dict[str, str]:
+        return {"cmd": "python stages/slow.py" if name == waiting else "true"}
+
+    stages: dict[str, Any] = {name: stage(name) for name in parallel.BEFORE}
+    stages["train"] = {"foreach": "${models}", "do": stage("train")}
+    YAML().dump({"stages": stages}, runnable / "dvc.yaml")
+    process = subprocess.Popen(
+        **command("--jobs", "2", "--set", ONE_MODEL),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    assert any(line.endswith("waiting\n") for line in process.stdout)
+    started = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(number)
+    told, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert told.endswith("interrupted; run the same command again to go on where this stopped\n")
+    assert (RUN / "ended.txt").read_text() == "in order"
+    assert not any(each.is_running() for each in started)
 
 
 @pytest.mark.usefixtures("runnable")
