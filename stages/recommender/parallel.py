@@ -38,10 +38,13 @@ def places(compute: Compute, jobs: int | None) -> list[dict[str, str]]:
     """Where models train at once: what each sees in its environment.
 
     Args:
-        compute: A device of ``auto`` or ``cuda`` spreads them over all GPUs, in turn.
+        compute: A device of ``auto`` or ``cuda`` spreads them over all GPUs, in turn; of one that
+            it names, such as ``cuda:1``, all take that one.
         jobs: How many; ``None``: one a GPU, or as many as have ``compute.threads`` cores each;
             with ``compute.processes`` a model, so many GPUs or times the cores.
     """
+    if compute.device.startswith("cuda:"):
+        return [{} for _ in range(jobs or 1)]
     gpus = _gpus() if compute.device in ("auto", "cuda") else []
     if not gpus:
         cores = compute.threads * compute.processes

@@ -212,6 +212,7 @@ def test_at_least_one_model_trains_at_a_time(monkeypatch: pytest.MonkeyPatch) ->
         ("auto", "1,9", 1, None, ["1"]),
         ("cpu", None, 2, 3, [None, None, None]),
         ("cuda:1", None, 2, 2, [None, None]),
+        ("cuda:1", None, 2, None, [None]),
         ("auto", None, 0, 2, [None, None]),
         ("auto", "", 0, None, [None, None, None]),
     ],
