@@ -23,6 +23,8 @@ EVALUATION_LOSS = "eval_loss"
 NDCG = "eval_ndcg_at_10"
 RECALL = "eval_recall_at_10"
 
+# the variant whose auxiliary task is each movie's own text, not tags
+_LEARNS_MOVIE_TEXTS = "gate"
 # a loss that falls by more than this factor is drawn on a logarithmic scale
 _LOGARITHMIC_FROM = 5.0
 # where the labels right of the axes begin, in widths of the axes
@@ -75,12 +77,13 @@ def training_curves(
     """Training loss, evaluation loss, nDCG@10 and Recall@10 of every model over its epochs.
 
     The trainers' losses differ by orders of magnitude, so each trainer's have axes of their own,
-    and the tags' cross-entropy has its own beside the dialogues' loss.
+    and the cross-entropy of the tags, or of the gate's movie texts, has its own beside the
+    dialogues' loss.
 
     Args:
         histories: By model name, a frame with a row an epoch and the columns ``epoch``,
-            ``train_dialogue_loss``, ``train_tag_loss`` (missing without tags), ``eval_loss``,
-            ``eval_ndcg_at_10`` and ``eval_recall_at_10``.
+            ``train_dialogue_loss``, ``train_tag_loss`` (of the gate its movie texts'; missing
+            without either), ``eval_loss``, ``eval_ndcg_at_10`` and ``eval_recall_at_10``.
         selected: By model name, the epoch whose weights were kept; a model may be missing.
         split: Which split was scored after each epoch.
         look: For which page to draw.
@@ -121,17 +124,16 @@ def _panels(
     histories: Mapping[str, pd.DataFrame], trainers: Sequence[str], split: str
 ) -> Iterator[_Panel]:
     of_trainer = {
-        trainer: tuple(each for each in histories if results.split_name(each)[0] == trainer)
+        trainer: tuple(each for each in histories if _trainer(each) == trainer)
         for trainer in trainers
     }
-    with_tags = tuple(
-        model for model, history in histories.items() if history[TAG_LOSS].notna().any()
-    )
     training = [
         (f"{trainer},\ndialogues", DIALOGUE_LOSS, models) for trainer, models in of_trainer.items()
     ]
-    if with_tags:
-        training.append(("all trainers,\ntags", TAG_LOSS, with_tags))
+    training += [
+        (f"{' and '.join(dict.fromkeys(map(_trainer, models)))},\n{task}", TAG_LOSS, models)
+        for task, models in _with_auxiliary_task(histories).items()
+    ]
     for part, (note, column, models) in enumerate(training):
         title = "Training loss" if part == 0 else ""
         yield _Panel(0, part, len(training), title, note, column, models)
@@ -141,6 +143,19 @@ def _panels(
     everyone = tuple(histories)
     yield _Panel(2, 0, 1, f"nDCG@10 on {split}", "", NDCG, everyone)
     yield _Panel(3, 0, 1, f"Recall@10 on {split}", "", RECALL, everyone)
+
+
+def _with_auxiliary_task(histories: Mapping[str, pd.DataFrame]) -> dict[str, tuple[str, ...]]:
+    """The models that learn something beside the dialogues, by what that is."""
+    learning = [model for model, history in histories.items() if history[TAG_LOSS].notna().any()]
+    texts = [each for each in learning if results.split_name(each)[1] == _LEARNS_MOVIE_TEXTS]
+    tags = [each for each in learning if each not in texts]
+    tasks = {"tags": tuple(tags), "movie texts": tuple(texts)}
+    return {task: models for task, models in tasks.items() if models}
+
+
+def _trainer(model: str) -> str:
+    return results.split_name(model)[0]
 
 
 def _height(panels: Sequence[_Panel], look: Look) -> float:

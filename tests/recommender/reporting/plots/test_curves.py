@@ -57,6 +57,23 @@ def test_without_tags_there_is_no_panel_for_them() -> None:
     assert len(curves.training_curves(one, {}).axes) == 1 + 1 + 2
 
 
+def test_tags_and_movie_texts_have_panels_of_their_own() -> None:
+    histories = made_up_report.histories()
+    histories["softmax-gate"] = histories["weighted-rnn-multitask"]
+    figure = curves.training_curves(histories, {})
+    notes = [axes.texts[0].get_text() for axes in figure.axes if axes.texts]
+    assert notes[:5] == [
+        "original,\ndialogues",
+        "weighted,\ndialogues",
+        "softmax,\ndialogues",
+        "original and weighted,\ntags",
+        "softmax,\nmovie texts",
+    ]
+    tags, texts = figure.axes[3:5]
+    # two models with tags, each with its mark
+    assert (len(tags.lines), len(texts.lines)) == (2 * 2, 2)
+
+
 def test_a_single_epoch_and_a_further_trainer_can_be_drawn() -> None:
     history = made_up_report.histories()["weighted-baseline"].head(1)
     figure = curves.training_curves({"softmax-gate": history, "focal-rnn": history}, {}, "test")
