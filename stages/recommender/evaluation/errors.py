@@ -135,7 +135,7 @@ def _by_label(rankings: Rankings, catalogue: Catalogue, resamples: int) -> list[
     counts = catalogue.training_labels[labels]
     seen = counts + catalogue.training_mentions[labels] > 0
     years = catalogue.years[labels]
-    newest = commonest_year(catalogue)
+    commonest = commonest_year(catalogue)
     repeated = rankings.labels.isin(rankings.mentions)
     return [
         Breakdown(title, tuple(_label_groups(rankings, groups, resamples)))
@@ -145,9 +145,9 @@ def _by_label(rankings: Rankings, catalogue: Catalogue, resamples: int) -> list[
                 for name, start, end in _spans(POPULARITY_STARTS)
             ],
             "Label in the training dialogues": [("named", seen), ("never named", ~seen)],
-            f"Year of the label: {newest} is the commonest in training": [
-                (f"{newest} or older", (years > 0) & (years <= newest)),
-                (f"newer than {newest}", years > newest),
+            f"Year of the label: {commonest} is the commonest in training": [
+                (f"{commonest} or older", (years > 0) & (years <= commonest)),
+                (f"newer than {commonest}", years > commonest),
                 ("unknown", years == 0),
             ],
             "Label in the request": [("mentioned", repeated), ("new", ~repeated)],
@@ -156,7 +156,11 @@ def _by_label(rankings: Rankings, catalogue: Catalogue, resamples: int) -> list[
 
 
 def commonest_year(catalogue: Catalogue) -> int:
-    """The year that most training labels are of, the later one of two; 0 where none is known."""
+    """The year that most training labels are of, the later one of two; 0 where none is known.
+
+    Dialogues have no dates, so that it stands for the time of the training dialogues; some of
+    their labels are newer.
+    """
     known = catalogue.years > 0
     totals = np.bincount(catalogue.years[known], weights=catalogue.training_labels[known])
     return len(totals) - 1 - int(np.argmax(totals[::-1])) if totals.any() else 0

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
@@ -103,7 +104,7 @@ def report(collected: Collected, table: pd.DataFrame, params: Params) -> Report:
         if entry.history is not None
     }
     return Report(
-        corpus=_corpus(params),
+        corpus=corpus_name(params),
         run=how_it_ran(params),
         results=table,
         score_columns=tuple(score for score in [*SHOWN, *TURN] if score in table),
@@ -132,25 +133,47 @@ def report(collected: Collected, table: pd.DataFrame, params: Params) -> Report:
 def how_it_ran(params: Params) -> dict[str, str]:
     """What stands at the head of the report: with what the models were trained."""
     training = params.training
+    weight = params.loss.pos_weight
     heads = f"heads {training.head_learning_rate:g}"
     if training.trainable_layers == "none":
-        encoder, rates = "frozen", {"learning rate": heads}
+        rates = {"learning rate": heads}
     else:
-        layers = training.trainable_layers
-        encoder = "fine-tuned in full" if layers == "all" else f"last {layers} layers fine-tuned"
         rates = {"learning rates": f"encoder {training.encoder_learning_rate:g}, {heads}"}
+    learning = _how_it_learns(training.trainable_layers)
     return {
         "protocol": params.dialogues.protocol,
-        "encoder": f"{_encoder_name(params.encoder)}, {encoder}",
+        "encoder": f"{_encoder_name(params.encoder)}, {learning}",
+        **_encoder_of_the_gate(params),
         "epochs": str(training.epochs),
         **rates,
-        "pos_weight": str(params.loss.pos_weight),
+        "pos_weight": weight if isinstance(weight, str) else f"{weight:g}",
         "seed": str(training.seed),
     }
 
 
+def _encoder_of_the_gate(params: Params) -> dict[str, str]:
+    """How it learns with the gate, which has parameters of its own; nothing where none learns."""
+    layers = params.gate.trainable_layers
+    gates = [name for name, entry in params.models.items() if entry.variant == "gate"]
+    if not gates or layers == params.training.trainable_layers == "none":
+        return {}
+    rate = "" if layers == "none" else f", learning rate {params.gate.encoder_learning_rate:g}"
+    return {f"encoder of {gates[0]}": f"{_how_it_learns(layers)}{rate}"}
+
+
+def _how_it_learns(layers: int | str) -> str:
+    """What ``trainable_layers`` makes of an encoder, in words."""
+    if layers == "none":
+        return "frozen"
+    return "fine-tuned in full" if layers == "all" else f"last {layers} layers fine-tuned"
+
+
 def _encoder_name(encoder: Encoder) -> str:
-    """Of a folder its last part alone: the rest says where it lies on this machine."""
+    """The model's name, wherever its files came from.
+
+    A package carries the files of the hub's repository, and the checksums of ``encoder.files``
+    hold for both. Of a folder its last part alone: the rest says where it lies on this machine.
+    """
     if encoder.source == "folder" and encoder.folder is not None:
         return Path(encoder.folder).name
     return encoder.hub.repository
@@ -307,10 +330,11 @@ def _coverage(figures: Mapping[str, Any]) -> Coverage:
 
 def _errors(collected: Collected, model: str) -> ErrorAnalysis:
     catalogue = errors.Catalogue.from_tables(collected.movies, collected.train)
-    first = collected.entries[model].rankings["all"][0]
+    first, *others = collected.entries[model].rankings["all"]
     analysis = errors.analyse(first, collected.test, catalogue)
     return ErrorAnalysis(
         model=model,
+        training=f"first seed of {1 + len(others)}" if others else "",
         score_column=HEADLINE,
         overall=_score(analysis.overall),
         breakdowns=tuple(
@@ -336,12 +360,21 @@ def _errors(collected: Collected, model: str) -> ErrorAnalysis:
     )
 
 
-def _corpus(params: Params) -> str:
+def corpus_name(params: Params) -> str:
+    """Which corpus and which test split, in one phrase."""
     if params.redial.source == "sample":
         return "the sample corpus, which the project makes: its figures say nothing of real movies"
     split = "the paper's random" if params.dialogues.split == "paper" else "official"
-    source = params.redial.hub.repository if params.redial.source == "hub" else "official archive"
+    source = params.redial.hub.repository
+    if params.redial.source == "zip":
+        source = f"archive {_file_name(params.redial.zip.location)}"
     return f"ReDial ({source}), {split} test split"
+
+
+def _file_name(location: str) -> str:
+    """The last part of a URL or path: what stands before or behind it may be private."""
+    path = urlsplit(location).path if "://" in location else location
+    return Path(path).name
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

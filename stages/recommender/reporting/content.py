@@ -267,6 +267,7 @@ class ErrorAnalysis:
         overall: Its score on the whole test split.
         breakdowns: By popularity of the label, number of mentions, length of the request, ...
         worst: The dialogues with the lowest scores, worst first.
+        training: Which of its trainings answered: ``first seed of 3``; empty where it has one.
     """
 
     model: str
@@ -274,6 +275,7 @@ class ErrorAnalysis:
     overall: Score
     breakdowns: tuple[Breakdown, ...] = ()
     worst: tuple[Dialogue, ...] = ()
+    training: str = ""
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,8 @@ def _pictures(report: Report) -> Iterator[Picture]:
     if report.errors is not None and report.errors.breakdowns:
         properties = ", ".join(each.title.lower() for each in report.errors.breakdowns)
         name = results.heading(report.errors.score_column)
-        alt = f"{name} of {report.errors.model} by {properties}"
+        training = f" ({report.errors.training})" if report.errors.training else ""
+        alt = f"{name} of {report.errors.model}{training} by {properties}"
         yield Picture(ERRORS, alt, partial(breakdowns.breakdowns, report.errors))
 
 

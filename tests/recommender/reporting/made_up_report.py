@@ -150,6 +150,7 @@ def errors() -> ErrorAnalysis:
             Dialogue(7, 0.0, f"I like {ATTACK}", (movie,), (RankedMovie("It (2017)", 1),)),
             Dialogue(9, 0.1, "Something " + "long " * 300, (RankedMovie("Up", None),), ()),
         ),
+        "first seed of 3",
     )
 
 
@@ -175,7 +176,7 @@ def report() -> Report:
         errors=errors(),
         figures={"Dialogues": "1,342"},
         parameters={"training.epochs": "20", "encoder.sha256": "a" * 64},
-        command="dvc repro compare",
+        command="dvc repro",
     )
 
 

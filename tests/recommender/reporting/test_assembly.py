@@ -8,10 +8,11 @@ from whole_rankings import whole_rankings
 from stages.recommender.evaluation.intervals import Interval
 from stages.recommender.evaluation.rankings import Rankings
 from stages.recommender.evaluation.scores import Scores
-from stages.recommender.params import ModelEntry, load_params
+from stages.recommender.params import ModelEntry, Params, load_params
 from stages.recommender.reporting import tables
 from stages.recommender.reporting.assembly import (
     comparisons,
+    corpus_name,
     how_it_ran,
     results_table,
     summary,
@@ -20,6 +21,12 @@ from stages.recommender.reporting.collected import Collected, Entry
 
 ROOT = Path(__file__).parents[3]
 ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+def changed(section: str, **values: object) -> Params:
+    """The committed parameters with one section's values changed."""
+    params = load_params(ROOT / "params.yaml")
+    return params.model_copy(update={section: getattr(params, section).model_copy(update=values)})
 
 
 @pytest.mark.parametrize(
@@ -34,24 +41,54 @@ ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 def test_the_head_of_the_report_says_how_the_encoder_learned(
     layers: str | int, encoder: str, rates: dict[str, str]
 ) -> None:
-    params = load_params(ROOT / "params.yaml")
-    changes = {"trainable_layers": layers, "head_learning_rate": 1e-3}
-    training = params.training.model_copy(update=changes)
-    assert how_it_ran(params.model_copy(update={"training": training})) == {
+    params = changed("training", trainable_layers=layers, head_learning_rate=1e-3)
+    others = {"encoder of softmax-gate": "frozen"} if layers != "none" else {}
+    assert how_it_ran(params) == {
         "protocol": "corrected",
         "encoder": f"{ENCODER}, {encoder}",
+        **others,
         "epochs": "20",
         **rates,
-        "pos_weight": "1200.0",
+        "pos_weight": "1200",
         "seed": "42",
     }
 
 
+def test_the_head_of_the_report_says_how_the_encoder_of_the_gate_learned() -> None:
+    params = changed("gate", trainable_layers="all", encoder_learning_rate=1e-4)
+    learned = how_it_ran(params)["encoder of softmax-gate"]
+    assert learned == "fine-tuned in full, learning rate 0.0001"
+    without = {name: entry for name, entry in params.models.items() if name != "softmax-gate"}
+    shown = how_it_ran(params.model_copy(update={"models": without}))
+    assert "encoder of softmax-gate" not in shown
+
+
+def test_a_weight_that_is_reckoned_is_named_so() -> None:
+    assert how_it_ran(changed("loss", pos_weight="auto"))["pos_weight"] == "auto"
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://host.example/mirror-of-mine/redial.zip?token=secret#part",
+        "/home/me/secret/redial.zip",
+        "redial.zip",
+    ],
+)
+def test_an_archive_is_named_by_its_file_alone(location: str) -> None:
+    zipped = changed("redial", source="zip")
+    archive = zipped.redial.zip.model_copy(update={"location": location})
+    redial = zipped.redial.model_copy(update={"zip": archive})
+    named = corpus_name(zipped.model_copy(update={"redial": redial}))
+    assert named == "ReDial (archive redial.zip), official test split"
+
+
 def test_the_head_of_the_report_names_an_encoder_of_ones_own_by_its_folder() -> None:
-    params = load_params(ROOT / "params.yaml")
-    own = params.encoder.model_copy(update={"source": "folder", "folder": "/home/me/tiny-bert/"})
-    encoder = how_it_ran(params.model_copy(update={"encoder": own}))["encoder"]
-    assert encoder == "tiny-bert, fine-tuned in full"
+    params = changed("encoder", source="folder", folder="/home/me/tiny-bert/")
+    assert how_it_ran(params)["encoder"] == "tiny-bert, fine-tuned in full"
+    # a package carries the hub's files
+    packaged = how_it_ran(changed("encoder", source="package"))
+    assert packaged["encoder"] == f"{ENCODER}, fine-tuned in full"
 
 
 def collected(**entries: Entry) -> Collected:

@@ -48,7 +48,8 @@ def test_every_picture_is_told_in_words(report: Report) -> None:
     )
     assert told["coverage"].endswith("96.0% of mentions, 90.0% of movies")
     assert told["error-analysis"] == (
-        "nDCG@10 (all) of weighted-rnn-multitask by movies mentioned, label in training"
+        "nDCG@10 (all) of weighted-rnn-multitask (first seed of 3) by movies mentioned, "
+        "label in training"
     )
 
 

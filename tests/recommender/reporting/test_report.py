@@ -121,6 +121,15 @@ def test_scores_and_titles_are_there(page: str, parsed: _Page) -> None:
     assert '<td class="number best">0.2100</td>' in page
 
 
+def test_one_training_of_several_is_told_where_it_fails(parsed: _Page) -> None:
+    assert f"The model is {made_up_report.BEST}, first seed of 3. It is the one" in parsed.text
+
+
+def test_the_command_is_told_with_the_folder_to_run_it_in(parsed: _Page) -> None:
+    said = "This page is made by dvc repro in the folder that holds this metrics/."
+    assert said in parsed.text
+
+
 def test_every_section_is_optional() -> None:
     empty = read(report_module.html(Report(corpus="nothing", run={})))
     assert [text for level, text in empty.headings] == ["nothing"]

@@ -37,8 +37,9 @@ def breakdowns(errors: ErrorAnalysis, look: Look = WIDE) -> Figure:
             axes.set_title(breakdown.title)
             axes.set_xlim(0.0, limit or 1.0)
             axes.axvline(errors.overall.value, color=LIGHT.muted, linewidth=1, linestyle=":")
-        name = results.heading(errors.score_column)
-        figure.supxlabel(f"{name}; dotted: the whole split", color=LIGHT.muted, fontsize="medium")
+        training = f", {errors.training}" if errors.training else ""
+        label = f"{results.heading(errors.score_column)}{training}; dotted: the whole split"
+        figure.supxlabel(label, color=LIGHT.muted, fontsize="medium")
     return figure
 
 

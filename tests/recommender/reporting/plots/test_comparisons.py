@@ -126,12 +126,15 @@ def test_coverage_adds_up_to_the_whole() -> None:
 
 @pytest.mark.parametrize("look", [WIDE, NARROW])
 def test_groups_of_the_split_share_one_scale(look: Look) -> None:
-    mentioned, seen = breakdowns.breakdowns(made_up_report.errors(), look).axes
+    figure = breakdowns.breakdowns(made_up_report.errors(), look)
+    mentioned, seen = figure.axes
     assert mentioned.get_xlim() == seen.get_xlim()
     assert values(mentioned) == [0.08, 0.13]
     # an empty group has a row but no score
     assert values(seen) == [0.12]
     assert "n=0" in texts(seen)
+    said = "nDCG@10 (all), first seed of 3; dotted: the whole split"
+    assert figure.get_supxlabel() == said
 
 
 def test_rows_without_intervals_and_headings_are_drawn() -> None:
