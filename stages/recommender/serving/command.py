@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from importlib import import_module
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.console import Console
@@ -27,6 +25,7 @@ from stages.recommender.serving.models_folder import (
     find_model,
     trained_models,
 )
+from stages.recommender.serving.waiting_lines import Readable, waiting_lines
 
 if TYPE_CHECKING:
     from stages.recommender.serving.catalogue import Catalogue
@@ -144,19 +143,17 @@ def _id_of(catalogue: Catalogue, movie: str) -> int:
 
 
 def _batches(words: list[str] | None) -> Iterator[list[str]]:
-    """The requests to answer together: one by one where a person types them."""
+    """The requests to answer together: one by one where a person types them, else all there are."""
     if words:
         yield [_readable(" ".join(words))]
         return
     if sys.stdin.isatty():
         print("Ask for a movie, a request a line; Ctrl-D ends.", file=sys.stderr)
-    if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(errors="replace")
-    lines = (_readable(line).strip() for line in sys.stdin)
-    requests = (line for line in lines if line)
     at_once = 1 if sys.stdin.isatty() else _LINES_AT_ONCE
-    while batch := list(islice(requests, at_once)):
-        yield batch
+    stream = cast(Readable, sys.stdin.buffer)
+    for lines in waiting_lines(stream, sys.stdin.encoding, at_once):
+        if requests := [line.strip() for line in lines if line.strip()]:
+            yield requests
 
 
 def _readable(text: str) -> str:

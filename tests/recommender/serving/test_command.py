@@ -1,5 +1,9 @@
 import json
+import os
 import shutil
+import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ from stages.recommender.errors import UserError
 from stages.recommender.serving.command import app
 from stages.recommender.serving.recommender import Recommender
 
+ROOT = Path(__file__).parents[3]
 BABADOOK, ALIEN = 100, 101
 
 
@@ -74,6 +79,30 @@ def test_bytes_of_another_encoding_are_no_failure(models: Path) -> None:
 def test_each_line_of_standard_input_is_a_request(models: Path) -> None:
     answers = asked(models, "--json", given="scary\n\n funny \n")
     assert [answer["text"] for answer in answers] == ["scary", "funny"]
+
+
+def test_a_program_that_waits_for_each_answer_gets_it(models: Path) -> None:
+    command = [sys.executable, "-m", "stages.recommender.serving.command", "--json", "-k", "1"]
+    environment = {**os.environ, "RECOMMEND_MODELS": str(models)}
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    ) as asking:
+        assert asking.stdin is not None
+        assert asking.stdout is not None
+        patience = threading.Timer(120, asking.kill)
+        patience.start()
+        for request in ("scary", "funny"):
+            asking.stdin.write(f"{request}\n")
+            assert json.loads(asking.stdout.readline())["text"] == request
+        rest, _ = asking.communicate()
+        patience.cancel()
+    assert (rest, asking.returncode) == ("", 0)
 
 
 def test_mentions_replace_what_was_found_and_may_repeat(models: Path) -> None:
