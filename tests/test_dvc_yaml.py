@@ -381,9 +381,9 @@ def test_plots_show_the_curves_of_every_model(
     assert "errors" not in shown
     models = [name.removeprefix("train@") for name in MODELS]
     assert set(shown["data"]) == {f"metrics/history/{model}.csv" for model in models}
-    for (plot,) in shown["data"].values():
+    for path, (plot,) in shown["data"].items():
         specification = plot["content"]
-        fields = [panel["encoding"]["y"]["field"] for panel in specification["concat"]]
+        *fields, of_tags = [panel["encoding"]["y"]["field"] for panel in specification["concat"]]
         assert fields == [
             "train_dialogue_loss",
             "eval_loss",
@@ -392,3 +392,7 @@ def test_plots_show_the_curves_of_every_model(
         ]
         (epoch,) = specification["data"]["values"]
         assert all(float(epoch[field]) >= 0 for field in fields)
+        # the panel of a model that learns neither tags nor movie texts stays empty
+        assert of_tags == "train_tag_loss"
+        learns_more = Path(path).stem.endswith(("multitask", "gate"))
+        assert float(epoch[of_tags]) > 0 if learns_more else epoch[of_tags] == ""
