@@ -144,7 +144,8 @@ EXAMPLE_SCHEMA = _schema(
     "examples/1",
     [
         ("conversation_id", pa.int64(), False),
-        # the message at which the request ends; -1 where it is the whole dialogue
+        # the message that answers the request, from 0; -1 where the whole dialogue does, as in
+        # the readings `whole` and `before`
         ("turn", pa.int32(), False),
         # its part in the paper's random split of the training file, null for the test file
         ("paper_split", pa.string(), True),
@@ -161,7 +162,8 @@ EXAMPLE_SCHEMA = _schema(
 RANKING_SCHEMA = _schema(
     "rankings/1",
     [
-        # which reading of the test dialogues was scored
+        # which reading of the dialogues was scored: of the test split, in the ablation of the
+        # validation split
         ("reading", pa.string(), False),
         # which training of the model answered, from 0; a baseline has one
         ("repeat", pa.int32(), False),
@@ -173,7 +175,7 @@ RANKING_SCHEMA = _schema(
         ("ranking", pa.list_(pa.int32()), False),
     ],
 )
-"""What a model answers a test example; ``data/rankings/<model>.parquet``."""
+"""What a model answers an example; of the test split ``data/rankings/<model>.parquet``."""
 
 TITLE_EXAMPLE_SCHEMA = _schema(
     "title-examples/1",

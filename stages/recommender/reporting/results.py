@@ -7,7 +7,8 @@ Columns of the frame:
 ``trainer``           its trainer; missing for a baseline
 ``variant``           its variant; missing for a baseline
 ``selected epoch``    the epoch whose weights were scored, from 1; missing for a baseline
-``<reading> <metric>`` a score from 0 to 1, such as ``all ndcg@10`` or ``new recall@10``
+``<reading> <metric>`` a score, such as ``all ndcg@10`` or ``new recall@10``: from 0 to 1, but
+                      ``popularity`` is a mean number of training examples
 ``... low, ... high`` the ends of that score's 95% interval; the columns may be absent
 ===================== =====================================================================
 """

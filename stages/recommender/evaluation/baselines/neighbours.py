@@ -51,10 +51,9 @@ class NearestDialogues:
 
     Args:
         movies: Size of the catalogue.
-        neighbours: Dialogues that vote. Of 25 to 400, 100 was best on a tenth of the training
-            dialogues held out from the others.
-        sharpness: The power of its similarity with which a dialogue votes. Of 0 to 20, 10 was
-            best there.
+        neighbours: Dialogues that vote; chosen once by hand, on training dialogues held out from
+            the others.
+        sharpness: The power of its similarity with which a dialogue votes; likewise.
     """
 
     name: ClassVar[str] = "nearest-dialogues"
@@ -95,10 +94,9 @@ class Bm25:
 
     Args:
         movies: Size of the catalogue.
-        depth: Dialogues that vote. Of 25 to 200, 100 was best on a tenth of the training
-            dialogues held out from the others.
-        sharpness: The power of its BM25 score with which a dialogue votes. Of 1, 2 and 4, 2 was
-            best there.
+        depth: Dialogues that vote; chosen once by hand, on training dialogues held out from the
+            others.
+        sharpness: The power of its BM25 score with which a dialogue votes; likewise.
     """
 
     name: ClassVar[str] = "bm25"
