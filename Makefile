@@ -2,10 +2,11 @@
 # PRESET names parameter sets of presets/, SET single values: make run CORPUS=redial
 # PRESET=frozen SET="redial.source=zip redial.zip.location=redial_dataset.zip" JOBS=4
 # JOBS is how many models train at once; without it one after the other, but the sample two at once.
-# The quickest on a CPU of two cores: PRESET="frozen fast" JOBS=2
+# The quickest on two cores with bfloat16 instructions (lscpu | grep bf16): PRESET="frozen fast"
+# JOBS=2; without them PRESET=frozen SET=compute.threads=1 JOBS=2
 # CORPUS is the folder under runs/ as well: any name but `sample` takes the real corpora.
 # MODELS is the folder of trained models that load, linking, examples, new-movies and screenshots
-# read: after make run, MODELS=runs/redial/models
+# read: after make run CORPUS=redial, MODELS=runs/redial/models
 
 PYTHON ?= python3.11
 CORPUS ?= sample
