@@ -65,11 +65,19 @@ def _inputs(name: str, params: Params) -> Inputs:
             artifacts.EXAMPLES / reading / f"{split}.parquet",
             artifacts.EXAMPLE_SCHEMA,
             "dialogues",
+            "use more dialogues"
+            if reading == "whole"
+            else "use more dialogues, or leave its reading out of evaluation.readings",
         )
         for reading, split in wanted
     }
     tags = {
-        split: _read(artifacts.TAGS / f"{split}.parquet", artifacts.TAG_EXAMPLE_SCHEMA, "tags")
+        split: _read(
+            artifacts.TAGS / f"{split}.parquet",
+            artifacts.TAG_EXAMPLE_SCHEMA,
+            "tags",
+            "use a MovieLens archive with more tags, or a lower tags.min_characters",
+        )
         for split in ("train", "held_out")
         if VARIANTS[params.models[name].variant].learns_tags
     }
@@ -83,11 +91,14 @@ def _gate_inputs() -> Inputs:
             artifacts.TITLES / reading / f"{split}.parquet",
             artifacts.TITLE_EXAMPLE_SCHEMA,
             "titles",
+            "use more dialogues",
         )
         for reading in READINGS
         for split in splits.SPLITS
     }
-    texts = _read(artifacts.MOVIE_TEXTS, artifacts.MOVIE_TEXT_SCHEMA, "titles")
+    texts = _read(
+        artifacts.MOVIE_TEXTS, artifacts.MOVIE_TEXT_SCHEMA, "titles", "use more dialogues"
+    )
     return Inputs(examples, {}, *_catalogue(), artifacts.ENCODER, texts)
 
 
@@ -103,13 +114,11 @@ def _catalogue() -> tuple[pa.Table, pa.Table]:
     return movies, known_for(given, movies)
 
 
-def _read(file: Path, schema: pa.Schema, section: str) -> pa.Table:
+def _read(file: Path, schema: pa.Schema, section: str, otherwise: str) -> pa.Table:
+    """Examples that the encoder can read; ``otherwise`` says what to do where there is none."""
     examples = artifacts.read_table(file, schema, f"tokenize_{section}")
     if not examples.num_rows:
-        raise UserError(
-            f"{file} has no example; use more dialogues, or leave its reading out of "
-            "evaluation.readings"
-        )
+        raise UserError(f"{file} has no example; {otherwise}")
     check_limits(artifacts.ENCODER, examples, file, section)
     return examples
 

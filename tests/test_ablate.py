@@ -3,6 +3,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import small_project
+import torch
 
 from stages import ablate
 from stages.recommender import artifacts
@@ -10,6 +11,7 @@ from stages.recommender.ablation.ablate import ALTERED, FRACTIONS
 from stages.recommender.ablation.parts import PARTS
 from stages.recommender.ablation.run import AblatedRun
 from stages.recommender.errors import UserError
+from stages.recommender.training import loop
 
 TRAININGS = 1 + len(PARTS) + len(FRACTIONS)
 
@@ -89,3 +91,14 @@ def test_a_missing_input_is_told_and_nothing_is_written(project: Path) -> None:
     with pytest.raises(UserError, match=r"movies\.parquet is missing.*tokenize_titles"):
         ablate.main()
     assert not artifacts.ABLATION.exists()
+
+
+def test_want_of_memory_names_the_gates_parameters(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raising(*_: object) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(loop, "_step", raising)
+    with pytest.raises(UserError, match=r"; lower gate\.batch or gate\.movie_batch, end"):
+        ablate.main()

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import small_project
 import torch
@@ -259,10 +260,10 @@ def another_encoder(**config: int) -> Callable[[], None]:
     return replaced
 
 
-def empty(path: Path) -> Callable[[], None]:
+def empty(path: Path, schema: pa.Schema = artifacts.EXAMPLE_SCHEMA) -> Callable[[], None]:
     def emptied() -> None:
-        table = artifacts.read_table(path, artifacts.EXAMPLE_SCHEMA, "tokenize_dialogues")
-        artifacts.write_table(path, table.slice(0, 0), artifacts.EXAMPLE_SCHEMA)
+        table = artifacts.read_table(path, schema, "its stage")
+        artifacts.write_table(path, table.slice(0, 0), schema)
 
     return emptied
 
@@ -290,6 +291,14 @@ REMAKE = "dvc repro -f -s download_encoder"
             empty(artifacts.EXAMPLES / "before" / "test.parquet"),
             "before/test.parquet has no example; .* leave its reading out of evaluation.readings",
         ),
+        (
+            empty(artifacts.EXAMPLES / "whole" / "validation.parquet"),
+            "whole/validation.parquet has no example; use more dialogues",
+        ),
+        (
+            empty(artifacts.TAGS / "train.parquet", artifacts.TAG_EXAMPLE_SCHEMA),
+            "tags/train.parquet has no example; .* or a lower tags.min_characters",
+        ),
         (unlink(artifacts.TAGS / "held_out.parquet"), "dvc repro tokenize_tags"),
         (unlink(artifacts.MOVIES), "dvc repro build_movie_map"),
     ],
@@ -302,3 +311,14 @@ def test_a_wrong_input_is_told_before_anything_is_trained(
         run_stage(train.main)
     assert not (tmp_path / ".cache").exists()
     assert outputs(tmp_path) == {}
+
+
+@pytest.mark.parametrize("reading", ["whole", "before", "turn"])
+def test_the_gate_is_told_no_way_to_do_without_a_reading(
+    project: None, monkeypatch: pytest.MonkeyPatch, reading: str
+) -> None:
+    file = artifacts.TITLES / reading / "test.parquet"
+    empty(file, artifacts.TITLE_EXAMPLE_SCHEMA)()
+    monkeypatch.setattr(sys, "argv", ["train", GATE])
+    with pytest.raises(SystemExit, match=f"^error: {file} has no example; use more dialogues$"):
+        run_stage(train.main)

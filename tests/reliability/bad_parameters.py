@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from unittest.mock import patch
 
-from bad_input import REMOVED, Case, Project
+from bad_input import REMOVED, Case, Project, main_of
 
 UNKNOWN: list[tuple[str, object]] = [
     ("loss.pos_weigth", 1200),
@@ -114,6 +116,38 @@ def workspace(*words: str) -> Callable[[Project], object]:
     return spoil
 
 
+GATE: dict[str, object] = {
+    "titles.max_tokens": 64,
+    "titles.max_turn_tokens": 64,
+    "titles.max_movie_tokens": 64,
+    "gate.hidden_size": 12,
+    "gate.batch": 64,
+    "gate.movie_batch": 16,
+    "gate.epochs": 1,
+    "gate.repeats": 1,
+}
+
+
+def of_the_gate(spoil: Callable[[Project], object]) -> Callable[[Project], None]:
+    """Have the gate trained, on texts that are made for it."""
+
+    def both(project: Project) -> None:
+        entry = {**project.params["models"]["original-rnn"], "trainer": "softmax"}
+        project.set("models.softmax-gate", {**entry, "variant": "gate"})
+        for key, value in GATE.items():
+            project.set(key, value)
+        with redirect_stderr(StringIO()):
+            main_of("tokenize_titles")()
+        asked("train", "softmax-gate")(project)
+        spoil(project)
+
+    return both
+
+
+def too_many_layers_of_the_gate(project: Project) -> None:
+    project.set("gate.trainable_layers", 7)
+
+
 FILE = "parameters: the file"
 TYPED = "parameters: what is typed"
 CONTRADICTORY = "parameters: contradictory"
@@ -138,6 +172,13 @@ CASES = [
         model_under_another_name,
     ),
     Case(CONTRADICTORY, "more layers to train than there are", "train", too_many_layers),
+    Case(
+        CONTRADICTORY,
+        "more layers to train for the gate than there are",
+        "train",
+        of_the_gate(too_many_layers_of_the_gate),
+        [".cache/*"],
+    ),
     Case(FILE, "not here", "tokenize_tags", without_file),
     Case(FILE, "a folder", "tokenize_tags", folder_in_its_place),
     Case(FILE, "empty", "tokenize_tags", text("")),

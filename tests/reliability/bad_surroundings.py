@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from unittest.mock import patch
 
 from bad_input import REDIAL, ROOT, Case, NotHereError, Project, replaced
-from bad_parameters import asked
+from bad_parameters import asked, of_the_gate
 from bad_tables import TRAINING_KEEPS, TRAINING_SPENDS, not_a_number, trained_before, weights
 from local_server import Respond, Server, answer, content, drop, free_port, local_server, trickle
 from self_signed import self_signed
@@ -477,6 +477,27 @@ def astray(**values: float) -> Spoil:
     return spoil
 
 
+def astray_gate(**values: object) -> Spoil:
+    """Likewise, the gate with other values of section ``gate``."""
+
+    def spoil(project: Project) -> None:
+        astray()(project)
+        for key, value in {"epochs": 3, **values}.items():
+            project.set(f"gate.{key}", value)
+
+    return of_the_gate(spoil)
+
+
+def astray_ladder(project: Project) -> None:
+    """Likewise, the ladder, whose rates are constants."""
+    astray()(project)
+
+    def rising(step: int, *_: object) -> float:
+        return 1e35 if step > 1 else 0.0
+
+    project.during(replaced("stages.recommender.training.loop", "schedule", rising))
+
+
 def infinite_loss(project: Project) -> None:
     project.set("loss.pos_weight", 1e38)
 
@@ -506,16 +527,75 @@ MEMORY: list[tuple[str, str, Spoil, tuple[str, ...]]] = [
         no_memory("training.loop", "multi_hot"),
         TRAINING_KEEPS,
     ),
+    (
+        "of a GPU, in a training step of the gate",
+        "train",
+        of_the_gate(no_gpu_memory("training.loop", "multi_hot")),
+        TRAINING_KEEPS,
+    ),
+    (
+        "of a GPU, for sentence vectors of the gate",
+        "train",
+        of_the_gate(no_gpu_memory("modeling.encoder.SentenceEncoder", "forward")),
+        TRAINING_KEEPS,
+    ),
+    (
+        "of the machine, in a training step of the ladder",
+        "climb_ladder",
+        no_memory("training.loop", "multi_hot"),
+        TRAINING_KEEPS,
+    ),
     ("of the machine, for a table", "build_movie_map", no_memory_for_a_table, ()),
     ("no such GPU", "train", no_gpu, ()),
 ]
 STATE = (".cache/training/*/state.safetensors",)
 NO_STATE = (".cache/training", ".cache/training/*.lock")
-NUMBERS: list[tuple[str, Spoil, tuple[str, ...], tuple[str, ...]]] = [
-    ("the heads' rate is too high", astray(head_learning_rate=1e30), TRAINING_KEEPS, STATE),
-    ("the encoder's rate is too high", astray(encoder_learning_rate=1e30), TRAINING_KEEPS, STATE),
-    ("the loss is infinite at once", infinite_loss, NO_STATE, ()),
-    ("the encoder's weights are no numbers", weights(not_a_number), NO_STATE, ()),
+FROZEN_NO_STATE = (*NO_STATE, ".cache/vectors", ".cache/vectors/*")
+NUMBERS: list[tuple[str, str, Spoil, tuple[str, ...], tuple[str, ...]]] = [
+    (
+        "the heads' rate is too high",
+        "train",
+        astray(head_learning_rate=1e30),
+        TRAINING_KEEPS,
+        STATE,
+    ),
+    (
+        "the encoder's rate is too high",
+        "train",
+        astray(encoder_learning_rate=1e30),
+        TRAINING_KEEPS,
+        STATE,
+    ),
+    ("the loss is infinite at once", "train", infinite_loss, NO_STATE, ()),
+    ("the encoder's weights are no numbers", "train", weights(not_a_number), NO_STATE, ()),
+    (
+        "the encoder's weights are no numbers, and it is frozen",
+        "train",
+        frozen(weights(not_a_number)),
+        FROZEN_NO_STATE,
+        (),
+    ),
+    (
+        "the gate's rate is too high",
+        "train",
+        astray_gate(learning_rate=1e30),
+        TRAINING_KEEPS,
+        STATE,
+    ),
+    (
+        "the rate of the gate's encoder is too high",
+        "train",
+        astray_gate(trainable_layers="all", encoder_learning_rate=1e30),
+        TRAINING_KEEPS,
+        STATE,
+    ),
+    (
+        "a rate of the ladder is too high",
+        "climb_ladder",
+        astray_ladder,
+        TRAINING_KEEPS,
+        STATE,
+    ),
 ]
 CASES = [
     *(Case(HTTP, name, "download_redial", spoil, keeps) for name, spoil, keeps in ANSWERS),
@@ -531,7 +611,7 @@ CASES = [
     *(Case("two runs at once", *case) for case in TWO),
     *(Case("too little memory", *case) for case in MEMORY),
     *(
-        Case("the loss turns NaN", name, "train", spoil, keeps, must_keep=must_keep)
-        for name, spoil, keeps, must_keep in NUMBERS
+        Case("the loss turns NaN", name, stage, spoil, keeps, must_keep=must_keep)
+        for name, stage, spoil, keeps, must_keep in NUMBERS
     ),
 ]

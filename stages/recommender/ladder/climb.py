@@ -17,6 +17,7 @@ from stages.recommender.evaluation.baselines.popular import MostPopular
 from stages.recommender.evaluation.rankings import Rankings
 from stages.recommender.evaluation.readings import by_reading
 from stages.recommender.ladder.corpus import Corpus
+from stages.recommender.ladder.run import RungRun
 from stages.recommender.ladder.rungs import VARIANT, Rung, rungs
 from stages.recommender.ladder.scoring import Answers, scored
 from stages.recommender.params import Params
@@ -74,7 +75,7 @@ class Climb:
         path = artifacts.CACHE / "ladder" / f"{_identity(rung, params, inputs)}.parquet"
         self._kept.append(path)
         if not path.is_file():
-            run = ModelRun(rung.setup.entry(), params, inputs)
+            run = ModelRun(rung.setup.entry(), params, inputs, RungRun)
             artifacts.write_table(path, run.train().rankings, artifacts.RANKING_SCHEMA)
             run.forget()
         return artifacts.read_table(path, artifacts.RANKING_SCHEMA, "climb_ladder")

@@ -29,13 +29,20 @@ class SentenceEncoder(nn.Module):
         folder: Hugging Face model folder with ``config.json`` and ``model.safetensors``.
         pooling: ``mean`` over the attention mask, or ``cls``, the first token.
         trainable_layers: ``all``, ``none``, or how many of the last layers learn.
+        parameter: What a message calls that parameter.
 
     Raises:
         UserError: The folder cannot be loaded, lacks weights, or has fewer layers than are to
             learn.
     """
 
-    def __init__(self, folder: Path, pooling: str, trainable_layers: int | str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        pooling: str,
+        trainable_layers: int | str,
+        parameter: str = "training.trainable_layers",
+    ) -> None:
         super().__init__()
         # here, since it takes seconds and serving has no need of it
         from transformers import AutoModel
@@ -73,14 +80,14 @@ class SentenceEncoder(nn.Module):
         self.pooling = pooling
         self.width: int = self.transformer.config.hidden_size
         self.vocabulary: int = self.transformer.config.vocab_size
-        self._freeze(trainable_layers)
+        self._freeze(trainable_layers, parameter)
 
-    def _freeze(self, trainable_layers: int | str) -> None:
+    def _freeze(self, trainable_layers: int | str, parameter: str) -> None:
         layers = self.transformer.encoder.layer
         if isinstance(trainable_layers, int):
             if trainable_layers > len(layers):
                 raise UserError(
-                    f"training.trainable_layers is {trainable_layers}, but the encoder has "
+                    f"{parameter} is {trainable_layers}, but the encoder has "
                     f"{len(layers)} layers; use a smaller number or all"
                 )
             self.requires_grad_(False)

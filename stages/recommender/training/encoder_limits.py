@@ -7,8 +7,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stages.recommender.artifacts import read_json
+from stages.recommender.artifacts import MOVIE_TEXTS, TITLES, read_json
 from stages.recommender.errors import UserError
+
+_CUT_AT = {
+    TITLES / "turn": "titles.max_turn_tokens",
+    MOVIE_TEXTS: "titles.max_movie_tokens",
+}
+"""What the texts of a file, or of a folder's files, were cut at, where it is not ``max_tokens``."""
 
 
 def check_limits(encoder: Path, examples: pa.Table, file: Path, section: str) -> None:
@@ -18,8 +24,7 @@ def check_limits(encoder: Path, examples: pa.Table, file: Path, section: str) ->
         encoder: Folder with the encoder's files.
         examples: With a column ``input_ids``.
         file: Where they come from.
-        section: Of ``params.yaml``, whose ``max_tokens`` they were cut at: dialogues, tags or
-            titles.
+        section: Of ``params.yaml``, by which they were made: dialogues, tags or titles.
 
     Raises:
         UserError: A text is longer than the encoder reads, or has a token that it does not know.
@@ -30,9 +35,10 @@ def check_limits(encoder: Path, examples: pa.Table, file: Path, section: str) ->
     largest = pc.max(pc.list_flatten(texts)).as_py() or 0
     positions, tokens = config.get("max_position_embeddings"), config.get("vocab_size")
     if positions is not None and longest > positions:
+        cut_at = _CUT_AT.get(file) or _CUT_AT.get(file.parent) or f"{section}.max_tokens"
         raise UserError(
             f"{file} has a text of {longest} tokens, but the encoder in {encoder} reads "
-            f"{positions} at most; lower {section}.max_tokens to {positions}"
+            f"{positions} at most; lower {cut_at} to {positions}"
         )
     if tokens is not None and largest >= tokens:
         raise UserError(

@@ -19,7 +19,20 @@ from stages.recommender.params import ModelEntry, Params
 from stages.recommender.training.batches import DialogueExamples, TagExamples
 from stages.recommender.training.gate_examples import GateExamples
 from stages.recommender.training.loop import Trainee
+from stages.recommender.training.names import Names
 from stages.recommender.training.run import Inputs, SeedRun, for_repeat, rows_of_paper_split, span
+
+NAMES = Names(
+    trainable_layers="gate.trainable_layers",
+    encoder_rate="gate.encoder_learning_rate",
+    rates=("gate.learning_rate", "gate.rule_learning_rate"),
+    request_batch="gate.batch",
+    tag_batch="gate.movie_batch",
+    request_tokens=("titles.max_tokens", "titles.max_turn_tokens"),
+    tag_tokens=("titles.max_movie_tokens",),
+    tags="texts",
+)
+"""Of what the gate reads."""
 
 
 class GateRun(SeedRun):
@@ -51,6 +64,9 @@ class GateRun(SeedRun):
     def params_of(cls, params: Params, repeat: int) -> Params:
         """The parameters of one repeat; each is trained on the paper's split as well."""
         return for_repeat(params, repeat)
+
+    def _names(self) -> Names:
+        return NAMES
 
     def _dialogues(self, reading: str, split: str) -> GateExamples:
         table = self.inputs.examples[reading, split]
@@ -117,8 +133,8 @@ class GateRun(SeedRun):
         if self.machine.device.type == "cpu" and not self.frozen:
             tqdm.write(
                 f"No GPU is used: a training of the gate takes about {span(seconds)} here. On a "
-                "frozen encoder it takes minutes: set gate.trainable_layers: none in the "
-                "checkout's params.yaml and run the same command again",
+                "frozen encoder it takes minutes: leave out the preset tuned-gate, or the value "
+                "given for gate.trainable_layers",
                 file=sys.stderr,
             )
 

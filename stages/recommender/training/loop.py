@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NoReturn
 
@@ -29,6 +29,7 @@ from stages.recommender.training.batches import (
 from stages.recommender.training.checkpoints import Checkpoints, EpochRecord, Progress
 from stages.recommender.training.determinism import Machine, derived_seed, within_memory
 from stages.recommender.training.graphs import TextEncoder
+from stages.recommender.training.names import Names
 from stages.recommender.training.scoring import score, sentence_vectors
 
 CHECKPOINT_SECONDS = 60.0
@@ -56,6 +57,7 @@ class Trainee:
         rules: How the names of the model's parameters begin that learn at a rate of their own,
             without weight decay.
         rule_learning_rate: That rate.
+        names: What messages call the parameters that it was made with.
     """
 
     model: RecommenderNetwork
@@ -69,6 +71,7 @@ class Trainee:
     evaluation_batch: int
     rules: tuple[str, ...] = ()
     rule_learning_rate: float = 0.0
+    names: Names = field(default_factory=Names)
 
     def learning_parameters(self) -> dict[str, torch.nn.Parameter]:
         """All parameters that learn, by name; the encoder's begin with ``encoder.``."""
@@ -116,7 +119,7 @@ def fit(
                     trainee, params, machine, checkpoints, optimizer, progress, bar, foretell
                 )
                 foretell = None
-                _check_weights(trainee, progress, bar)
+                _check_weights(trainee, machine, progress, bar)
                 _finish_epoch(trainee, machine, checkpoints, progress, steps_an_epoch, bar)
                 checkpoints.save(optimizer, progress)
         checkpoints.restore_best()
@@ -170,7 +173,9 @@ def _train_epoch(
     trainee.model.train()
     if trainee.encoder is not None:
         trainee.encoder.train()
-    losses = _Losses(progress, machine.device)
+    losses = _Losses(trainee, machine, progress)
+    less = trainee.names.of_memory(trainee.encoder is not None, trainee.tags is not None)
+    tags_name = trainee.names.tags if trainee.tags is not None else None
     every = steps_between_looks(machine.device)
     saved = time.monotonic()
     for position, batch, tags in zip(
@@ -180,12 +185,13 @@ def _train_epoch(
         for group in optimizer.param_groups:
             group["lr"] = group["rate"] * factor
         machine.seed(derived_seed(params.seed, progress.step, processes.number()))
-        losses.add(_step(trainee, batch, tags, params, machine, optimizer))
+        with within_memory(less):
+            losses.add(_step(trainee, batch, tags, params, machine, optimizer))
         progress.step += 1
         bar.update()
         if progress.step % every == 0 or position + 1 == steps_an_epoch:
             losses.look(bar)
-            _show(progress, position + 1, epoch, params.epochs, bar, trainee.tags is not None)
+            _show(progress, position + 1, epoch, params.epochs, bar, tags_name)
         if position == done:
             started = time.monotonic()  # the first step warms up
         elif foretell and position == done + TIMED_STEPS:
@@ -193,7 +199,7 @@ def _train_epoch(
             foretell(pace * steps_an_epoch * params.epochs)
         if time.monotonic() - saved > CHECKPOINT_SECONDS and position + 1 < steps_an_epoch:
             losses.look(bar)
-            _check_weights(trainee, progress, bar)
+            _check_weights(trainee, machine, progress, bar)
             checkpoints.save(optimizer, progress)
             saved = time.monotonic()
 
@@ -207,13 +213,16 @@ class _Losses:
     """The losses of an epoch's steps, added up on the device.
 
     Args:
+        trainee: Whose losses they are.
+        machine: What it computes on.
         progress: Told the sums at each look.
-        device: Where the losses are.
     """
 
-    def __init__(self, progress: Progress, device: torch.device) -> None:
+    def __init__(self, trainee: Trainee, machine: Machine, progress: Progress) -> None:
+        self._trainee = trainee
+        self._machine = machine
         self._progress = progress
-        self._sums = torch.tensor(progress.sums, dtype=torch.float64, device=device)
+        self._sums = torch.tensor(progress.sums, dtype=torch.float64, device=machine.device)
         self._unseen: list[Tensor] = []
 
     def add(self, losses: Tensor) -> None:
@@ -230,11 +239,11 @@ class _Losses:
         self._progress.sums = self._sums.tolist()
         if not all(math.isfinite(total) for total in self._progress.sums):
             finite = torch.stack(self._unseen).isfinite().all(dim=1).tolist()
-            raise _not_finite(self._progress.step - len(finite) + 1 + finite.index(False), bar)
+            step = self._progress.step - len(finite) + 1 + finite.index(False)
+            raise _not_finite(self._trainee, self._machine, step, bar)
         self._unseen.clear()
 
 
-@within_memory("training.dialogue_batch, training.tag_batch or dialogues.max_tokens")
 def _step(
     trainee: Trainee,
     batch: DialogueExamples,
@@ -292,17 +301,18 @@ def _finish_epoch(
     bar: "tqdm[NoReturn]",
 ) -> None:
     try:
-        scored = score(
-            trainee.model,
-            trainee.encoder,
-            trainee.validation,
-            trainee.objective.dialogue_loss,
-            trainee.evaluation_batch,
-            machine,
-            SELECTS_AT,
-        )
+        with within_memory(trainee.names.evaluation_batch):
+            scored = score(
+                trainee.model,
+                trainee.encoder,
+                trainee.validation,
+                trainee.objective.dialogue_loss,
+                trainee.evaluation_batch,
+                machine,
+                SELECTS_AT,
+            )
     except FloatingPointError:
-        raise _not_finite(progress.step, bar) from None
+        raise _not_finite(trainee, machine, progress.step, bar) from None
     labels = metrics.Labels(
         trainee.validation.labels.values.cpu().numpy(), trainee.validation.labels.lengths.numpy()
     )
@@ -329,26 +339,32 @@ def _finish_epoch(
     )
 
 
-def _check_weights(trainee: Trainee, progress: Progress, bar: "tqdm[NoReturn]") -> None:
+def _check_weights(
+    trainee: Trainee, machine: Machine, progress: Progress, bar: "tqdm[NoReturn]"
+) -> None:
     """Before they are kept: a step's loss is that of the weights before it."""
     if not all(torch.isfinite(p).all() for p in trainee.learning_parameters().values()):
-        raise _not_finite(progress.step, bar)
+        raise _not_finite(trainee, machine, progress.step, bar)
 
 
-def _not_finite(step: int, bar: "tqdm[NoReturn]") -> UserError:
+def _not_finite(trainee: Trainee, machine: Machine, step: int, bar: "tqdm[NoReturn]") -> UserError:
     bar.close()
-    return UserError(
-        f"the loss is no finite number at step {step}; lower "
-        "training.encoder_learning_rate or training.head_learning_rate, or set "
-        "compute.precision to float32"
-    )
+    lower = trainee.names.of_step(trainee.encoder is not None)
+    rounds = machine.precision is torch.bfloat16
+    other = ", or set compute.precision to float32" if rounds else ""
+    return UserError(f"the loss is no finite number at step {step}; lower {lower}{other}")
 
 
 def _show(
-    progress: Progress, steps: int, epoch: int, epochs: int, bar: "tqdm[NoReturn]", with_tags: bool
+    progress: Progress,
+    steps: int,
+    epoch: int,
+    epochs: int,
+    bar: "tqdm[NoReturn]",
+    tags: str | None,
 ) -> None:
     bar.set_description(f"epoch {epoch + 1}/{epochs}", refresh=False)
     losses = {"dialogues": f"{progress.sums[0] / steps:.5f}"}
-    if with_tags:
-        losses["tags"] = f"{progress.sums[1] / steps:.4f}"
+    if tags is not None:
+        losses[tags] = f"{progress.sums[1] / steps:.4f}"
     bar.set_postfix(losses, refresh=False)

@@ -29,9 +29,10 @@ from stages.recommender.params import ModelEntry, Params
 from stages.recommender.training import processes
 from stages.recommender.training.batches import DialogueExamples, TagExamples
 from stages.recommender.training.checkpoints import Checkpoints, Progress, code_digest
-from stages.recommender.training.determinism import Machine, prepare
+from stages.recommender.training.determinism import Machine, prepare, within_memory
 from stages.recommender.training.graphs import training_encoder
 from stages.recommender.training.loop import Trainee, fit
+from stages.recommender.training.names import Names, either
 from stages.recommender.training.scoring import (
     Scored,
     ranking_table,
@@ -159,6 +160,14 @@ class SeedRun:
         """The parameters of one repeat; only the first is trained on the paper's split as well."""
         return for_repeat(params, repeat, PAPER_SPLIT if repeat else None)
 
+    def _names(self) -> Names:
+        """What its messages call the parameters that it reads."""
+        names = Names()
+        if self.entry.trainer != "weighted":
+            return names
+        weight = "loss.focal.alpha" if self.params.loss.focal.enabled else "loss.pos_weight"
+        return replace(names, rates=(*names.rates, weight))
+
     def train(self) -> Trained:
         """Train on the official split, and once more on the paper's where that is asked for."""
         whole = {
@@ -201,7 +210,8 @@ class SeedRun:
     def _requests(self, trainee: Trainee, train: DialogueExamples) -> pa.Table:
         """The training examples with their vectors, by which like requests are found."""
         table = self.inputs.examples["whole", "train"]
-        vectors = vectors_of(trainee.encoder, train, trainee.evaluation_batch, self.machine)
+        with within_memory(trainee.names.evaluation_batch):
+            vectors = vectors_of(trainee.encoder, train, trainee.evaluation_batch, self.machine)
         return table.select(["text", "mentions", "labels"]).append_column("vector", vectors)
 
     def finish(self) -> None:
@@ -261,6 +271,7 @@ class SeedRun:
             tags=self._auxiliary(),
             objective=self._objective(train),
             evaluation_batch=self.params.evaluation.batch,
+            names=self._names(),
         )
         return trainee, encoder
 
@@ -283,7 +294,8 @@ class SeedRun:
         folder, pooling = self.inputs.encoder, self.params.model.pooling
         if self.frozen:
             return frozen_encoder(folder, self.encoder_identity, pooling, self.machine.device)
-        encoder = SentenceEncoder(folder, pooling, self.params.training.trainable_layers)
+        layers = self.params.training.trainable_layers
+        encoder = SentenceEncoder(folder, pooling, layers, self._names().trainable_layers)
         return encoder.to(self.machine.device)
 
     def _dialogues(self, reading: str, split: str) -> DialogueExamples:
@@ -300,6 +312,9 @@ class SeedRun:
         return tags.to(self.machine.device)
 
     def _vectors(self, examples: DialogueExamples | TagExamples, title: str) -> torch.Tensor:
+        names = self._names()
+        of_tags = isinstance(examples, TagExamples)
+        cut_at = either(names.tag_tokens if of_tags else names.request_tokens)
         return processes.tensor_of_first(
             lambda: frozen_vectors(
                 self._encoder(),
@@ -308,26 +323,29 @@ class SeedRun:
                 self.machine,
                 artifacts.CACHE / "vectors",
                 title,
+                cut_at,
             )
         )
 
     def _score(self, trainee: Trainee, examples: DialogueExamples) -> Scored:
-        return score(
-            trainee.model,
-            trainee.encoder,
-            examples,
-            trainee.objective.dialogue_loss,
-            trainee.evaluation_batch,
-            self.machine,
-        )
+        with within_memory(trainee.names.evaluation_batch):
+            return score(
+                trainee.model,
+                trainee.encoder,
+                examples,
+                trainee.objective.dialogue_loss,
+                trainee.evaluation_batch,
+                self.machine,
+            )
 
     def _held_out_tag_loss(self, trainee: Trainee) -> float | None:
         if trainee.tags is None:
             return None
         tags = self._tags("held_out")
-        return score_tags(
-            trainee.model, trainee.encoder, tags, trainee.evaluation_batch, self.machine
-        )
+        with within_memory(trainee.names.evaluation_batch):
+            return score_tags(
+                trainee.model, trainee.encoder, tags, trainee.evaluation_batch, self.machine
+            )
 
     def _config(self) -> ModelConfig:
         return ModelConfig(

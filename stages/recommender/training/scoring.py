@@ -18,7 +18,7 @@ from stages.recommender.modeling.ragged import multi_hot
 from stages.recommender.modeling.variants import RecommenderNetwork
 from stages.recommender.training import processes
 from stages.recommender.training.batches import DialogueExamples, TagExamples, share_of
-from stages.recommender.training.determinism import Machine, within_memory
+from stages.recommender.training.determinism import Machine
 from stages.recommender.training.graphs import TextEncoder
 
 
@@ -46,7 +46,6 @@ def sentence_vectors(
     return encoder(examples.tokens)
 
 
-@within_memory("evaluation.batch")
 @torch.inference_mode()
 def vectors_of(
     encoder: SentenceEncoder | None, examples: DialogueExamples, batch: int, machine: Machine
@@ -97,7 +96,6 @@ def ranking_table(
     )
 
 
-@within_memory("evaluation.batch")
 @torch.inference_mode()
 def score(
     model: RecommenderNetwork,
@@ -176,7 +174,6 @@ def _counts(examples: int, batch: int) -> list[int]:
     return [min(batch, examples - start) for start in range(0, examples, batch)]
 
 
-@within_memory("evaluation.batch")
 @torch.inference_mode()
 def score_tags(
     model: RecommenderNetwork,

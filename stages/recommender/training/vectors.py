@@ -15,6 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from stages.recommender.artifacts import atomic_file
+from stages.recommender.errors import UserError
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.training.determinism import Machine, within_memory
@@ -23,7 +24,6 @@ BLOCK = 256
 """Texts in a file of the cache: what a kill can lose, and what is never computed twice."""
 
 
-@within_memory("dialogues.max_tokens")
 def frozen_vectors(
     encoder: SentenceEncoder,
     identity: str,
@@ -31,6 +31,7 @@ def frozen_vectors(
     machine: Machine,
     cache: Path,
     title: str,
+    cut_at: str = "dialogues.max_tokens",
 ) -> Tensor:
     """Encode texts without gradients, a block at a time; a block that the cache holds is read.
 
@@ -46,9 +47,13 @@ def frozen_vectors(
             digits differ.
         cache: Folder of the cache.
         title: Of the progress bar.
+        cut_at: The parameters that say how long a text may be.
 
     Returns:
         (texts, width) float32, on the CPU
+
+    Raises:
+        UserError: The device's memory does not suffice, or a vector has what is no finite number.
     """
     encoder.eval()
     first, number = _distinct(tokens)
@@ -74,15 +79,23 @@ def frozen_vectors(
     workers = ThreadPoolExecutor(cpu_count() if on_cpu else 1, initializer=_in_one_thread)
     done = workers.map(encoded, starts)
     try:
-        blocks = list(
-            tqdm(done, title, len(starts), unit="block", leave=False, disable=len(starts) < 2)
-        )
+        with within_memory(cut_at):
+            blocks = list(
+                tqdm(done, title, len(starts), unit="block", leave=False, disable=len(starts) < 2)
+            )
     finally:
         workers.shutdown(cancel_futures=True)  # who interrupts waits for no more than is begun
         torch.set_num_threads(machine.threads)  # a worker's number is taken for new threads' too
     if not blocks:
         return torch.empty(0, encoder.width)
     distinct = torch.cat(blocks)
+    if not torch.isfinite(distinct).all():
+        rounds = machine.precision is torch.bfloat16
+        other = ", or set compute.precision to float32" if rounds else ""
+        raise UserError(
+            "the encoder's vectors of some texts are no finite numbers; name another encoder in "
+            f"section encoder{other}"
+        )
     return distinct if len(distinct) == len(number) else distinct[number]
 
 

@@ -56,6 +56,8 @@ def test_trainable_layers(tiny_encoder: Path, layers: int | str, learning: int) 
 def test_more_layers_than_there_are(tiny_encoder: Path) -> None:
     with pytest.raises(UserError, match="trainable_layers is 3, but the encoder has 2 layers"):
         SentenceEncoder(tiny_encoder, "mean", 3)
+    with pytest.raises(UserError, match=r"^gate\.trainable_layers is 9, but the encoder has 2"):
+        SentenceEncoder(tiny_encoder, "mean", 9, "gate.trainable_layers")
 
 
 def test_gradients_reach_every_text(tiny_encoder: Path) -> None:

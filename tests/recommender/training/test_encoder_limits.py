@@ -36,6 +36,23 @@ def test_a_text_too_long_is_told(encoder: Path) -> None:
         check_limits(encoder, examples([1], [1, 2, 3, 4, 5]), FILE, "dialogues")
 
 
+@pytest.mark.parametrize(
+    ("file", "section", "parameter"),
+    [
+        ("data/examples/turn/test.parquet", "dialogues", r"dialogues\.max_tokens"),
+        ("data/tags/train.parquet", "tags", r"tags\.max_tokens"),
+        ("data/titles/whole/train.parquet", "titles", r"titles\.max_tokens"),
+        ("data/titles/turn/test.parquet", "titles", r"titles\.max_turn_tokens"),
+        ("data/titles/movies.parquet", "titles", r"titles\.max_movie_tokens"),
+    ],
+)
+def test_the_parameter_that_cuts_the_file_is_named(
+    encoder: Path, file: str, section: str, parameter: str
+) -> None:
+    with pytest.raises(UserError, match=rf"; lower {parameter} to 4$"):
+        check_limits(encoder, examples([1] * 5), Path(file), section)
+
+
 def test_a_token_of_another_encoder_is_told(encoder: Path) -> None:
     with pytest.raises(
         UserError,

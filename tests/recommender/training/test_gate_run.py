@@ -8,6 +8,8 @@ import small_project
 import torch
 
 from stages.recommender import artifacts
+from stages.recommender.errors import UserError
+from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.gate import GatedRecommender
 from stages.recommender.modeling.losses import softmax_cross_entropy
 from stages.recommender.modeling.model_folder import load_model
@@ -178,6 +180,37 @@ def test_without_a_gpu_the_time_of_an_encoder_that_learns_is_told(
     learning._foretell(600)
     assert capsys.readouterr().err == (
         "No GPU is used: a training of the gate takes about 10 minutes here. On a frozen encoder "
-        "it takes minutes: set gate.trainable_layers: none in the checkout's params.yaml and run "
-        "the same command again\n"
+        "it takes minutes: leave out the preset tuned-gate, or the value given for "
+        "gate.trainable_layers\n"
     )
+
+
+def test_messages_name_the_gates_own_parameters(inputs: Inputs) -> None:
+    [run] = run_of(inputs, {"gate": {"trainable_layers": 1, "repeats": 1}})._trainings
+    trainee, _ = run._trainee(
+        run._lessons(run._dialogues("whole", "train")), run._dialogues("whole", "validation")
+    )
+    names = trainee.names
+    assert names.of_step(True) == (
+        "gate.encoder_learning_rate, gate.learning_rate or gate.rule_learning_rate"
+    )
+    assert names.of_memory(True, True) == (
+        "gate.batch, gate.movie_batch, titles.max_tokens, titles.max_turn_tokens or "
+        "titles.max_movie_tokens"
+    )
+    assert (names.trainable_layers, names.tags) == ("gate.trainable_layers", "texts")
+    with pytest.raises(UserError, match=r"^gate\.trainable_layers is 7, but"):
+        run_of(inputs, {"gate": {"trainable_layers": 7}})._trainings[0]._encoder()
+
+
+@pytest.mark.parametrize(("of_movies", "told"), [(False, "turn"), (True, "movie")])
+def test_want_of_memory_for_vectors_names_where_the_gates_texts_are_cut(
+    inputs: Inputs, monkeypatch: pytest.MonkeyPatch, of_movies: bool, told: str
+) -> None:
+    def raising(*_: object) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(SentenceEncoder, "forward", raising)
+    [run] = run_of(inputs, {"gate": {"repeats": 1}})._trainings
+    with pytest.raises(UserError, match=rf"titles\.max_{told}_tokens, end"):
+        _ = run._movie_texts if of_movies else run._dialogues("turn", "test")  # type: ignore[attr-defined]

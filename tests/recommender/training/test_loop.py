@@ -1,5 +1,6 @@
 import copy
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,6 +27,7 @@ from stages.recommender.training.batches import DialogueExamples, TagExamples, d
 from stages.recommender.training.checkpoints import Checkpoints
 from stages.recommender.training.determinism import Machine
 from stages.recommender.training.loop import Trainee, fit, schedule
+from stages.recommender.training.names import Names
 
 CPU = Machine(torch.device("cpu"), 1, torch.float32)
 MODEL = Model(
@@ -326,6 +328,52 @@ def test_losses_seldom_looked_at_are_the_same(
 def test_a_rate_that_is_far_too_high_is_told(given_trainee: Given, rate: float) -> None:
     with pytest.raises(UserError, match=r"no finite number at step [12]; lower training"):
         given_trainee.fit(changed(head_learning_rate=rate))
+
+
+@pytest.mark.parametrize(
+    ("precision", "told"),
+    [
+        (torch.float32, "a.rate or b.rate$"),
+        (torch.bfloat16, "a.rate or b.rate, or set compute.precision to float32$"),
+    ],
+)
+def test_a_training_that_goes_astray_names_its_own_rates(
+    given_trainee: Given, precision: torch.dtype, told: str
+) -> None:
+    names = Names(encoder_rate="a.rate", rates=("b.rate",))
+    trainee = replace(given_trainee.trainee, names=names)
+    machine = Machine(torch.device("cpu"), 1, precision)
+    with pytest.raises(UserError, match=f"; lower {told}"):
+        fit(trainee, changed(head_learning_rate=1e38), machine, given_trainee.checkpoints())
+
+
+def test_want_of_memory_names_the_sizes_of_this_training(
+    given_trainee: Given, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raising(*_: object) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(loop, "_step", raising)
+    names = Names(request_batch="a.batch", tag_batch="b.batch")
+    given_trainee.trainee = replace(given_trainee.trainee, names=names)
+    told = "lower a.batch, b.batch, dialogues.max_tokens or tags.max_tokens, end"
+    with pytest.raises(UserError, match=told):
+        given_trainee.fit(TRAINING)
+    given_trainee.trainee = replace(given_trainee.trainee, tags=None)
+    with pytest.raises(UserError, match=r"lower a\.batch or dialogues\.max_tokens, end"):
+        given_trainee.fit(TRAINING)
+
+
+def test_a_frozen_encoder_is_not_among_what_could_be_lowered() -> None:
+    assert Names().of_step(encoder_learns=False) == "training.head_learning_rate"
+    assert Names().of_memory(encoder_learns=False, with_tags=False) == "training.dialogue_batch"
+
+
+def test_the_bar_names_the_losses(given_trainee: Given, capsys: pytest.CaptureFixture[str]) -> None:
+    for tags in "tags", "texts":
+        trainee = replace(given_trainee.trainee, names=Names(tags=tags))
+        Given(trainee, given_trainee.folder / tags).fit(changed(epochs=1))
+        assert re.search(rf"dialogues=\d\.\d+, {tags}=\d\.\d+", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("part", ["head.4", "tag_head.1"])

@@ -354,6 +354,31 @@ def test_a_finished_training_is_not_repeated_and_then_forgotten(
     assert not [path for path in (artifacts.CACHE / "training").iterdir() if path.is_dir()]
 
 
+@pytest.mark.parametrize(
+    ("name", "loss", "told"),
+    [
+        ("original-rnn", {}, "training.encoder_learning_rate or training.head_learning_rate"),
+        (
+            "weighted-rnn",
+            {},
+            "training.encoder_learning_rate, training.head_learning_rate or loss.pos_weight",
+        ),
+        (
+            "weighted-rnn",
+            {"focal": {"enabled": True}},
+            "training.encoder_learning_rate, training.head_learning_rate or loss.focal.alpha",
+        ),
+    ],
+)
+def test_messages_name_what_the_trainer_reads(
+    inputs: Inputs, fitted: list[Trainee], name: str, loss: Mapping[str, Any], told: str
+) -> None:
+    changes = {"loss": loss, "evaluation": {"readings": []}}
+    run_of(inputs, changes, name=name).train()
+    [trainee] = fitted
+    assert trainee.names.of_step(encoder_learns=True) == told
+
+
 # --- how long it takes -------------------------------------------------------------------------
 
 

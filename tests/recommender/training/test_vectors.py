@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from stages.recommender.errors import UserError
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.training import vectors as vectors_module
@@ -218,6 +219,26 @@ def test_an_encoder_is_known_by_configuration_and_weights(
     identities = [encoder_identity(folder) for folder in (tiny_encoder, *copies)]
     assert identities[0] == identities[1]
     assert len(set(identities)) == 3
+
+
+def test_vectors_that_are_no_numbers_are_told(cache: Cache) -> None:
+    with torch.no_grad():
+        cache.encoder.transformer.embeddings.LayerNorm.bias.fill_(torch.nan)
+    told = "no finite numbers; name another encoder in section encoder$"
+    with pytest.raises(UserError, match=told):
+        cache.vectors(TOKENS)
+
+
+def test_want_of_memory_names_where_its_texts_are_cut(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raising(*_: object) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(SentenceEncoder, "forward", raising)
+    for given, told in ([], "dialogues.max_tokens"), (["tags.max_tokens"], "tags.max_tokens"):
+        with pytest.raises(UserError, match=f"lower {told}, end"):
+            frozen_vectors(cache.encoder, "an encoder", TOKENS, CPU, cache.folder, "", *given)
 
 
 def test_a_text_that_comes_again_is_encoded_once(cache: Cache) -> None:
