@@ -53,6 +53,14 @@ def test_what_it_says_of_memory_was_measured() -> None:
     assert said in " ".join(PAGE.split())
 
 
+def test_what_it_says_of_growing_dialogues_was_measured() -> None:
+    path = ROOT / "docs" / "benchmarks" / "growth.json"
+    first, *_, last = json.loads(path.read_text(encoding="utf-8"))["dialogues"]
+    assert last["dialogues"] == 10 * first["dialogues"]
+    times = last["memory_gib"] / first["memory_gib"]
+    assert f"ten times the dialogues take {times:.1f} times the memory" in " ".join(PAGE.split())
+
+
 def test_the_arithmetic_by_hand(tables: dict[str, list[dict[str, str]]]) -> None:
     dialogues = {row["what"]: row for row in tables["scaling-dialogues"]}
     assert dialogues["dialogues"]["100 x"] == f"{100 * (10_006 + 1_342):,}"

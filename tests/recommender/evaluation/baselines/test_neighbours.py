@@ -1,6 +1,10 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn import config_context
+from sklearn.metrics import pairwise_distances_chunked
 
 from stages.recommender.evaluation.baselines.examples import Examples
 from stages.recommender.evaluation.baselines.neighbours import Bm25, NearestDialogues
@@ -42,6 +46,26 @@ def test_an_opposite_dialogue_has_no_vote() -> None:
 def test_nearest_dialogues_need_vectors() -> None:
     with pytest.raises(ValueError, match="sentence vectors"):
         NearestDialogues(3).fit(examples(["a"], [[]], [[0]]))
+
+
+def test_similarities_are_never_held_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks: list[int] = []
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        for block in pairwise_distances_chunked(*arguments, **options):
+            blocks.append(len(block[0]))
+            yield block
+
+    monkeypatch.setattr("sklearn.neighbors._base.pairwise_distances_chunked", watched)
+    count = 1_000
+    vectors = np.random.default_rng(0).normal(size=(count, 4)).tolist()
+    train = examples([""] * count, [[]] * count, [[0]] * count, vectors)
+    model = NearestDialogues(3).fit(train)
+    # a MiB holds fewer than the million similarities
+    with config_context(working_memory=1):
+        model.score(train)
+    assert len(blocks) > 1
+    assert sum(blocks) == count
 
 
 TEXTS = ["funny robots", "sad robots love", "funny funny dogs", "war", "war music", "music"]
