@@ -32,7 +32,9 @@ from stages.recommender.title_usage import (
 
 _YEAR = re.compile(r"[!?.\"'\u201d\u2019]*\s*\(\s*((?:18|19|20)\d\d)\s*\)")
 _BARE_YEAR = re.compile(r",?\s+((?:18|19|20)\d\d)\b")
-_SENTENCE_END = re.compile(r"\w{4,}[.!?]+\s+$|[!?]+\s+$|\n|\[SEP\]")
+_SENTENCE_END = re.compile(r"\w{4}[.!?]+\s+$|(?<![!?])[!?]+\s+$|\n|\[SEP\]")
+"""Each begins once in a run of its letters or marks, so that a long run takes no longer to read
+than as many words."""
 _ARTICLES = frozenset({"the", "a", "an"})
 _SMALL = frozenset("a an and as at but by for from in of on or the to vs with".split())  # noqa: SIM905
 _MOST_WORDS, _MOST_WORDS_FUZZY = 12, 6
@@ -54,8 +56,18 @@ for a bare number."""
 _FUZZY, _FUZZY_WITH_YEAR = 90.0, 82.0
 """Least similarity of a misspelled title, 0 to 100; see rapidfuzz' ``fuzz.ratio``."""
 _SHORTEST_FUZZY = 6
+_MOST_LOOKED_UP = 400
+"""Times that words of one text without a year are sought among all titles for a misspelled one;
+the words after them are found where they are spelled rightly. Bounds the time of a text of unknown
+words; none of ReDial's test dialogues, cut at 2,000 letters, has more than 256."""
+_LONGEST_KEPT = 48
+"""Letters of words whose form is kept, so that what a client sends can fill no memory."""
+_kept_words = lru_cache(maxsize=16_384)(title_words)
 
-_words = lru_cache(maxsize=65_536)(title_words)
+
+def _words(text: str) -> str:
+    """A title as words to compare, as :func:`title_words` gives it; those of short ones kept."""
+    return _kept_words(text) if len(text) <= _LONGEST_KEPT else title_words(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +119,8 @@ class TitleLinker:
         for movies in self._called.values():
             movies.sort(key=lambda movie: (-self._usage.mentions[movie.index], movie.index))
         self._titles = [words for words in self._called if len(words) >= _SHORTEST_FUZZY]
+        self._titles_near: dict[int, list[str]] = {}
+        self._longest_near = 2 * max(map(len, self._titles), default=0)
         self._titles_of_year: defaultdict[int, list[str]] = defaultdict(list)
         for words, movies in self._called.items():
             for year in {movie.year for movie in movies if movie.year is not None}:
@@ -235,15 +249,22 @@ class TitleLinker:
         self, text: str, words: list[re.Match[str]], taken: list[tuple[int, int]]
     ) -> Iterator[LinkedMention]:
         """Misspelled titles: those with a year behind them, and those with an unknown word."""
-        place = 0
+        unknown = [self._unknown(word[0]) for word in words]
+        place = looked_up = 0
         while place < len(words):
+            may_ask = looked_up < _MOST_LOOKED_UP
             best: tuple[float, int, LinkedMention] | None = None
             for count in range(1, min(_MOST_WORDS, len(words) - place) + 1):
                 part = words[place : place + count]
                 start, end = part[0].start(), part[-1].end()
                 if any(start < stop and end > begin for begin, stop in taken):
                     break
-                found = self._like(text, start, end, part)
+                year = _YEAR.match(text, end)
+                is_unknown = count <= _MOST_WORDS_FUZZY and any(unknown[place : place + count])
+                if not (year or (is_unknown and may_ask)) or _crosses_sentence(text, part):
+                    continue
+                looked_up += year is None
+                found = self._like(text, start, end, year)
                 if found and (best is None or found.confidence > best[0]):
                     best = (found.confidence, count, found)
             if best is not None:
@@ -251,19 +272,17 @@ class TitleLinker:
             place += best[1] if best else 1
 
     def _like(
-        self, text: str, start: int, end: int, words: list[re.Match[str]]
+        self, text: str, start: int, end: int, year: re.Match[str] | None
     ) -> LinkedMention | None:
         title = _words(text[start:end])
-        if len(title) < _SHORTEST_FUZZY or _crosses_sentence(text, words):
+        if len(title) < _SHORTEST_FUZZY:
             return None
-        year = _YEAR.match(text, end)
         if year:
-            choices, least = self._titles_of_year[int(year[1])], _FUZZY_WITH_YEAR
+            least = _FUZZY_WITH_YEAR
+            choices = _near(self._titles_of_year[int(year[1])], len(title), least)
             end = year.end()
-        elif len(words) <= _MOST_WORDS_FUZZY and any(self._unknown(word[0]) for word in words):
-            choices, least = self._titles, _FUZZY
         else:
-            return None
+            choices, least = self._near_titles(len(title)), _FUZZY
         match = process.extractOne(title, choices, scorer=ratio, score_cutoff=least)
         if match is None or _digits(match[0]) != _digits(title):
             return None
@@ -273,6 +292,14 @@ class TitleLinker:
         if movie is None:
             return None
         return LinkedMention(movie, (start, end), text[start:end], "fuzzy", confidence)
+
+    def _near_titles(self, length: int) -> list[str]:
+        """The titles of about a length, in their order; kept by length."""
+        if length > self._longest_near:
+            return []
+        if length not in self._titles_near:
+            self._titles_near[length] = _near(self._titles, length, _FUZZY)
+        return self._titles_near[length]
 
     def _unknown(self, word: str) -> bool:
         """Whether no request and no title has a word."""
@@ -335,6 +362,17 @@ def _of_year(movies: list[Movie], year: int, *, exactly: bool) -> Movie | None:
 
 def _digits(words: str) -> str:
     return "".join(filter(str.isdigit, words))
+
+
+def _near(titles: Iterable[str], length: int, least: float) -> list[str]:
+    """Those titles that can be as similar as ``least`` to one of a length, in their order.
+
+    ``fuzz.ratio`` is 200 times the letters in common by those of both, and there are no more in
+    common than the shorter one has. One more letter either way is for rounding.
+    """
+    of_longer = least / (200 - least)
+    shortest, longest = length * of_longer - 1, length / of_longer + 1
+    return [title for title in titles if shortest <= len(title) <= longest]
 
 
 def _crosses_sentence(text: str, words: list[re.Match[str]]) -> bool:

@@ -1,14 +1,19 @@
+import re
 from collections import Counter
+from itertools import pairwise
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rapidfuzz.fuzz import ratio
+from rapidfuzz.process import extractOne
 
 from stages.recommender import artifacts
+from stages.recommender.serving import linking
 from stages.recommender.serving.catalogue import Catalogue
-from stages.recommender.serving.linking import TitleLinker
-from stages.recommender.title_usage import TitleUsage
+from stages.recommender.serving.linking import TitleLinker, _crosses_sentence, _kept_words, _near
+from stages.recommender.title_usage import WORD, TitleUsage
 
 MOVIES = [
     ("The Babadook", 2014),
@@ -153,3 +158,73 @@ def test_links_stand_in_the_text_in_order_and_apart(text: str) -> None:
         assert text[slice(*mention.span)] == mention.surface
         assert 0 < mention.confidence <= 1
         end = mention.span[1]
+
+
+@pytest.mark.parametrize(("before", "is_found"), [(66, True), (67, False)])
+def test_unknown_words_are_looked_up_so_often_and_no_more(
+    linker: TitleLinker, monkeypatch: pytest.MonkeyPatch, before: int, is_found: bool
+) -> None:
+    """From each of them on six spans are looked up, one of each number of words up to six:
+    66 of them take 396 of 400.
+    """
+    sought: list[str] = []
+
+    def counted(title: str, *choices: object, **options: object) -> object:
+        sought.append(title)
+        return extractOne(title, *choices, **options)
+
+    monkeypatch.setattr(linking.process, "extractOne", counted)
+    text = f"{'zzzzzz ' * before}The Babadok, {'zzzzzz ' * 200}The Babadook"
+    found = [mention.surface for mention in linker.link(text)]
+    assert found == [*(["The Babadok"] if is_found else []), "The Babadook"]
+    assert 400 <= len(sought) <= 400 + 5
+
+
+def test_a_year_finds_a_misspelled_title_behind_any_number_of_unknown_words(
+    linker: TitleLinker,
+) -> None:
+    (found,) = linker.link(f"{'zzzzzz ' * 200}The Babadok (2014)")
+    assert found.surface == "The Babadok (2014)"
+
+
+def test_titles_of_another_length_cannot_be_alike() -> None:
+    """Of 10 letters at 90: 8.2 to 12.2, and one more either way."""
+    titles = ["a" * length for length in range(30)]
+    assert [len(title) for title in _near(titles, 10, 90.0)] == [8, 9, 10, 11, 12, 13]
+    assert round(ratio("a" * 10, "a" * 12), 1) == 90.9
+    assert round(ratio("a" * 10, "a" * 13), 1) == 87.0
+
+
+@given(
+    st.lists(st.text("ab ", max_size=30), max_size=20),
+    st.text("ab ", max_size=30),
+    st.sampled_from([82.0, 90.0]),
+)
+def test_the_likest_of_about_its_length_is_the_likest_of_all(
+    titles: list[str], title: str, least: float
+) -> None:
+    likest = [
+        extractOne(title, choices, scorer=ratio, score_cutoff=least)
+        for choices in (titles, _near(titles, len(title), least))
+    ]
+    assert (likest[0] and likest[0][:2]) == (likest[1] and likest[1][:2])
+
+
+PLAIN_SENTENCE_END = re.compile(r"\w{4,}[.!?]+\s+$|[!?]+\s+$|\n|\[SEP\]")
+
+
+@given(st.lists(st.sampled_from([*"ab_.!? \n[", "abcd", "[SEP]"]), max_size=30).map("".join))
+def test_a_sentence_ends_where_a_plain_pattern_says_so(text: str) -> None:
+    words = list(WORD.finditer(text))
+    for left, right in pairwise(words):
+        expected = PLAIN_SENTENCE_END.search(text, left.start(), right.start()) is not None
+        assert _crosses_sentence(text, [left, right]) == expected
+
+
+def test_long_words_are_not_kept(linker: TitleLinker) -> None:
+    linker.link("scary")
+    before = _kept_words.cache_info().currsize
+    linker.link(" ".join(letter * 100 for letter in "abcdefghij"))
+    assert _kept_words.cache_info().currsize == before
+    linker.link("unheard")
+    assert _kept_words.cache_info().currsize == before + 1
