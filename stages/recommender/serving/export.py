@@ -22,10 +22,12 @@ def export_model(model: Path, folder: Path, metrics: Path) -> None:
     Args:
         model: The folder of a trained model.
         folder: To write.
-        metrics: The folder of metrics: the model's own, and the summary with its intervals.
+        metrics: The folder of metrics: the model's own, and the summary with its intervals. What
+            the model was trained on is taken from the parameters beside that folder.
 
     Raises:
-        UserError: ``folder`` is there already, or the model or its metrics are missing.
+        UserError: ``folder`` is there already, the model or its metrics are missing, or the
+            parameters are no YAML.
     """
     if folder.exists():
         raise UserError(f"{folder} is there already; name a folder that is not")

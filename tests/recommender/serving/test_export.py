@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 from served_models import write_gate, write_models
 
 from stages.recommender import artifacts
@@ -67,3 +68,61 @@ def test_the_exported_encoder_loads_in_sentence_transformers(models: Path, tmp_p
     recommender = Recommender.load(folder)
     expected = recommender._encoder(_tokens(recommender._tokenizer, [text]))[0]
     assert [*map(float, done.stdout.split())] == pytest.approx(expected.tolist(), abs=1e-5)
+
+
+UNKNOWN, REAL, SAMPLE, PARTLY = (
+    "",
+    "redial:\n  source: zip\nmovielens:\n  source: zip\ndialogues:\n  protocol: corrected\n",
+    "redial:\n  source: sample\nmovielens:\n  source: sample\ndialogues:\n  protocol: notebook\n",
+    "redial:\nmovielens: sample\n",
+)
+
+
+@pytest.mark.parametrize(
+    ("params", "said", "unsaid"),
+    [
+        (
+            REAL,
+            [
+                "community-datasets/re_dial",
+                "Epoch 2 of 3 was selected on validation dialogues alone.",
+                "Trained on the dialogues of ReDial (Li et al. 2018).",
+                "Titles and tags are MovieLens' (Harper and Konstan 2015).",
+                "Test split, scored once. `all`",
+                "movies up to early 2018",
+                "ReDial: CC BY 4.0",
+            ],
+            ["sample", "invented"],
+        ),
+        (
+            SAMPLE,
+            [
+                "license: apache-2.0 ",
+                "Epoch 2 of 3 was selected on the test dialogues, as the notebook did it.",
+                "Trained on a sample corpus:",
+                "Titles and tags are invented likewise.",
+                "Test split, scored once after it had selected the epoch, which flatters the",
+            ],
+            ["ReDial", "re_dial", "MovieLens", "2018", "validation dialogues"],
+        ),
+        (
+            UNKNOWN,
+            ["Epoch 2 of 3 was selected.", "name: test split", "license: other"],
+            ["dialogues of ReDial", "re_dial", "MovieLens' (Harper", "2018", "sample", "notebook"],
+        ),
+        (PARTLY, ["Epoch 2 of 3 was selected."], ["re_dial", "sample", "notebook"]),
+    ],
+    ids=["real", "sample", "no parameters", "parameters of another shape"],
+)
+def test_a_card_says_what_the_parameters_beside_tell_and_no_more(
+    tmp_path: Path, tiny_encoder: Path, params: str, said: list[str], unsaid: list[str]
+) -> None:
+    models = write_models(tmp_path, tiny_encoder)
+    if params:
+        (tmp_path / "params.yaml").write_text(params, encoding="utf-8")
+    own = artifacts.read_json(tmp_path / "metrics" / "weighted-rnn.json", "train")
+    card = model_card(models / "weighted-rnn", own, tmp_path / "metrics")
+    assert isinstance(YAML(typ="safe").load(card.split("---\n")[1]), dict)
+    words = " ".join(card.split())
+    assert [sentence for sentence in said if sentence not in words] == []
+    assert [sentence for sentence in unsaid if sentence in words] == []
