@@ -265,6 +265,23 @@ def of_other_parameters(project: Project) -> None:
     save_file({"weight.other": torch.zeros(3)}, path)
 
 
+def state_with(*names: str) -> Spoil:
+    """Give the kept state tensors of these names too, of three numbers each."""
+
+    def spoil(project: Project) -> None:
+        import torch
+        from safetensors import safe_open
+        from safetensors.torch import load_file, save_file
+
+        path = trained_before(project) / "state.safetensors"
+        with safe_open(path, "pt") as state:
+            metadata = state.metadata()
+        others = {name: torch.zeros(3) for name in names}
+        save_file(load_file(path) | others, path, metadata)
+
+    return spoil
+
+
 def best_is_gone(project: Project) -> None:
     (trained_before(project) / "best.safetensors").unlink()
 
@@ -281,6 +298,8 @@ CHECKPOINTS: list[tuple[str, Spoil]] = [
     ("zeros", kept("state.safetensors", lambda whole: bytes(len(whole)))),
     ("a pickle", kept("state.safetensors", lambda whole: b"\x80\x04cos\nsystem\n")),
     ("of other parameters", of_other_parameters),
+    ("of more layers than learn", state_with("weight.layer", "optimizer.step.layer")),
+    ("of moments of another shape", state_with("optimizer.exp_avg.model.head.1.bias")),
     ("the best weights are cut", kept("best.safetensors", half)),
     ("the best weights are missing", best_is_gone),
 ]

@@ -7,7 +7,7 @@ or not there, and reading it runs no code.
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +21,9 @@ from torch import Tensor, nn
 
 from stages.recommender.artifacts import atomic_file
 from stages.recommender.training import leftovers, processes
+
+_STEP, _MOMENTS = "step", ("exp_avg", "exp_avg_sq")
+"""What AdamW keeps of a parameter: a number, and tensors of its shape."""
 
 
 @dataclass(frozen=True)
@@ -158,9 +161,12 @@ class Checkpoints:
 
     def _kept_state(self) -> tuple[dict[str, Tensor], Progress] | None:
         kept = _load(self._state)
-        if kept is None or not self._fits(kept[0], "weight."):
+        if kept is None:
             return None
         tensors, metadata = kept
+        shapes = {key: tensor.shape for key, tensor in tensors.items()}
+        if shapes != self._shapes("weight.") | self._optimizer_shapes(shapes):
+            return None
         progress = _read_progress(metadata)
         if progress is None or (progress.best_epoch and self._kept_best() is None):
             return None
@@ -168,15 +174,23 @@ class Checkpoints:
 
     def _kept_best(self) -> dict[str, Tensor] | None:
         kept = _load(self._best)
-        return kept[0] if kept and self._fits(kept[0], "") else None
+        if kept is None:
+            return None
+        shapes = {key: tensor.shape for key, tensor in kept[0].items()}
+        return kept[0] if shapes == self._shapes("") else None
 
-    def _fits(self, tensors: dict[str, Tensor], prefix: str) -> bool:
-        """Whether there is a tensor for each parameter, of its shape."""
-        shapes = {key: tensor.shape for key, tensor in tensors.items()}
-        return all(
-            shapes.get(prefix + name) == parameter.shape
-            for name, parameter in self.parameters.items()
-        )
+    def _shapes(self, prefix: str) -> dict[str, torch.Size]:
+        """Of a tensor for each parameter, under its name behind a prefix."""
+        return {prefix + name: parameter.shape for name, parameter in self.parameters.items()}
+
+    def _optimizer_shapes(self, kept: Container[str]) -> dict[str, torch.Size]:
+        """Of all that the optimizer keeps of each parameter that has taken a step."""
+        found: dict[str, torch.Size] = {}
+        for name, parameter in self.parameters.items():
+            if f"optimizer.{_STEP}.{name}" in kept:
+                found[f"optimizer.{_STEP}.{name}"] = torch.Size()
+                found |= {f"optimizer.{entry}.{name}": parameter.shape for entry in _MOMENTS}
+        return found
 
     def _set_weights(self, tensors: dict[str, Tensor], prefix: str) -> None:
         with torch.no_grad():

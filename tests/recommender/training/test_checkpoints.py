@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from stages.recommender.training import checkpoints as checkpoints_module
@@ -112,36 +113,49 @@ def damage(file: Path, how: str) -> None:
         case "other tensors":
             save_file({"weight.other": torch.zeros(1)}, file)
         case "other shapes":
-            save_file({name: torch.zeros(9) for name in PREFIXED}, file)
+            rewrite(file, {name: torch.zeros(9) for name in load_file(file)})
+        case "more tensors":
+            rewrite(file, load_file(file) | {"weight.layer": torch.zeros(2)})
+        case "a learning layer more":
+            entries = {f"optimizer.{name}.layer": torch.zeros(2) for name in MOMENTS}
+            rewrite(file, load_file(file) | entries)
+        case "moments of another shape":
+            rewrite(file, load_file(file) | {"optimizer.exp_avg.net.bias": torch.zeros(9)})
+        case "a moment is missing":
+            tensors = load_file(file)
+            del tensors["optimizer.exp_avg_sq.net.bias"]
+            rewrite(file, tensors)
         case "no progress":
-            save_file(PREFIXED, file)
+            save_file(load_file(file), file)
         case "other progress":
-            save_file(PREFIXED, file, {"progress": '{"steps": 1}', "history": "[]"})
+            save_file(load_file(file), file, {"progress": '{"steps": 1}', "history": "[]"})
 
 
-PREFIXED = {
-    prefix + name: tensor
-    for prefix in ("weight.", "")
-    for name, tensor in {
-        "net.weight": torch.zeros(2, 3),
-        "net.bias": torch.zeros(2),
-        "unused": torch.zeros(2),
-    }.items()
-}
+def rewrite(file: Path, tensors: dict[str, torch.Tensor]) -> None:
+    """Put other tensors in the place of a file's own; what else it says stays."""
+    with safe_open(file, "pt") as kept:
+        metadata = kept.metadata()
+    save_file(tensors, file, metadata)
+
+
+MOMENTS = ["exp_avg", "exp_avg_sq", "step"]
 DAMAGES = ["empty", "half", "last byte lost", "zeros", "text", "gone"]
-FOREIGN = ["other tensors", "other shapes"]
+FOREIGN = ["other tensors", "other shapes", "more tensors"]
 
 
 @pytest.mark.parametrize(
     ("name", "how"),
     [
         *itertools.product(["state", "best"], [*DAMAGES, *FOREIGN]),
+        ("state", "a learning layer more"),
+        ("state", "moments of another shape"),
+        ("state", "a moment is missing"),
         ("state", "no progress"),
         ("state", "other progress"),
     ],
 )
 def test_damaged_and_foreign_files_let_training_begin_anew(
-    kept: Training, tmp_path: Path, name: str, how: str
+    kept: Training, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, how: str
 ) -> None:
     damage(kept.checkpoints.folder / f"{name}.safetensors", how)
     training = Training(tmp_path, 1)
@@ -149,6 +163,8 @@ def test_damaged_and_foreign_files_let_training_begin_anew(
     assert training.restore() == Progress()
     assert training.weights() == weights
     assert not training.optimizer.state
+    told = f"{training.checkpoints.folder} holds no whole state of this training, which begins anew"
+    assert capsys.readouterr().err == f"{told}\n"
 
 
 def test_before_the_first_epoch_ends_there_is_no_best(tmp_path: Path) -> None:
