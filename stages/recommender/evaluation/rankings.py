@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from stages.recommender.errors import UserError
 from stages.recommender.evaluation.movie_lists import MovieLists
 
 DEPTH = 100
@@ -165,13 +166,16 @@ def new(rankings: Rankings) -> Rankings:
     mentions movies, 17 in ReDial, so that the first 50 are there still.
 
     Raises:
-        ValueError: A request mentions more distinct movies than DEPTH - NEEDED.
+        UserError: A request mentions more distinct movies than DEPTH - NEEDED.
     """
-    most = int(rankings.mentions.distinct().lengths.max(initial=0))
-    if most > DEPTH - NEEDED:
-        raise ValueError(
-            f"a request mentions {most} movies; without them, less than {NEEDED} may be left "
-            f"of {DEPTH} ranked movies"
+    mentioned = rankings.mentions.distinct().lengths
+    if mentioned.max(initial=0) > DEPTH - NEEDED:
+        row = mentioned.argmax()
+        raise UserError(
+            f"reading {rankings.reading}: a request of conversation "
+            f"{rankings.conversation_id[row]} mentions {mentioned[row]} movies, but a ranking of "
+            f"{DEPTH} can be scored without {DEPTH - NEEDED} of them at most; shorten that "
+            "conversation in the corpus that section redial names, or take it out there"
         )
     left = rankings.labels.keep_values(~rankings.labels.isin(rankings.mentions))
     return rankings.without(rankings.mentions).with_labels(left)

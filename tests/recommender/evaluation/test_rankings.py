@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 from whole_rankings import whole_rankings
 
 from stages.recommender.artifacts import RANKING_SCHEMA, read_table, write_table
+from stages.recommender.errors import UserError
 from stages.recommender.evaluation.movie_lists import MovieLists
 from stages.recommender.evaluation.rankings import DEPTH, Rankings, fresh, new, top
 
@@ -99,8 +100,13 @@ def test_new_leaves_nothing_mentioned_and_drops_nothing_else(
 
 
 def test_new_refuses_more_mentions_than_the_depth_allows() -> None:
-    with pytest.raises(ValueError, match="mentions 51 movies"):
-        new(rankings([list(range(51))], [[60]], [[60]]))
+    new(rankings([list(range(50)) * 2], [[60]], [[60]]))
+    told = (
+        "^reading whole: a request of conversation 1 mentions 51 movies, but a ranking of 100 can "
+        "be scored without 50 of them at most; shorten that conversation"
+    )
+    with pytest.raises(UserError, match=told):
+        new(rankings([[1], list(range(51))], [[60], [60]], [[60], [60]]))
 
 
 def test_fresh_drops_what_either_has_mentioned() -> None:
