@@ -175,7 +175,8 @@ class SeedRun:
         }
         trainee, encoder = self._trainee(self._lessons(whole["train"]), whole["validation"])
         checkpoints = self._checkpoints(trainee)
-        progress = fit(trainee, self.params.training, self.machine, checkpoints, self._foretell)
+        foretell = None if self.repeat else self._foretell
+        progress = fit(trainee, self.params.training, self.machine, checkpoints, foretell)
         answers = {"whole": whole["test"]}
         for reading in self.params.evaluation.readings:
             if reading != PAPER_SPLIT:
@@ -377,7 +378,7 @@ class SeedRun:
             "code": code_digest(),
             "entry": [self.entry.trainer, self.entry.variant],
             "model": self.params.model.model_dump(),
-            "training": self.params.training.model_dump(),
+            "training": self.params.training.model_dump(exclude={"repeats"}),
             "loss": self._loss_parameters(),
             "machine": str(self.machine),
             "processes": processes.count(),
@@ -389,34 +390,54 @@ class SeedRun:
         }
 
     def _loss_parameters(self) -> dict[str, object]:
-        """Those that this trainer and variant depend on."""
-        if self.entry.trainer != "weighted":
-            return {}
-        without_tags = not VARIANTS[self.entry.variant].learns_tags
-        return self.params.loss.model_dump(exclude={"tag_weight"} if without_tags else set())
+        """All but those that a known trainer is sure not to read."""
+        every = set(type(self.params.loss).model_fields)
+        learns_tags = VARIANTS[self.entry.variant].learns_tags
+        unread = {
+            "original": every,
+            "weighted": set() if learns_tags else {"tag_weight"},
+            "softmax": every,
+        }
+        return self.params.loss.model_dump(exclude=unread.get(self.entry.trainer))
 
     def _foretell(self, seconds: float) -> None:
-        if self.machine.device.type == "cpu" and not self.frozen:
-            variants = (VARIANTS[entry.variant] for entry in self.params.models.values())
-            models = sum(not variant.gates_repeats for variant in variants)
-            if PAPER_SPLIT in self.params.evaluation.readings:
-                split = self._training_file("whole")["paper_split"]
-                again = pc.sum(pc.equal(split, "train")).as_py()
-                seconds *= 1 + again / self.inputs.examples["whole", "train"].num_rows
-            tqdm.write(
-                f"No GPU is used: this model takes about {span(seconds)} here, all {models} about "
-                f"{span(models * seconds)}. On a frozen encoder the same {models} take minutes: "
-                "make run CORPUS=redial PRESET=frozen, or without a workspace "
-                "dvc exp run -S training.trainable_layers=none "
-                "-S training.head_learning_rate=0.001",
-                file=sys.stderr,
-            )
+        """Tell what all trainings take, if that is long.
+
+        Args:
+            seconds: What this one takes.
+        """
+        if self.machine.device.type != "cpu" or self.frozen:
+            return
+        variants = [VARIANTS[entry.variant] for entry in self.params.models.values()]
+        others = [variant for variant in variants if not variant.gates_repeats]
+        of_model = seconds * self._trainings()
+        told = f"{self.entry.trainer}-{self.entry.variant} takes about {span(of_model)} here"
+        if len(others) > 1:
+            told += f", all {len(others)} models at its pace about {span(len(others) * of_model)}"
+            if not VARIANTS[self.entry.variant].learns_tags and any(v.learns_tags for v in others):
+                told += ", and those with tags longer"
+        tqdm.write(
+            f"No GPU is used: {told}. On a frozen encoder training takes minutes: "
+            "make run CORPUS=redial PRESET=frozen, or without a workspace "
+            "dvc exp run -S training.trainable_layers=none "
+            "-S training.head_learning_rate=0.001",
+            file=sys.stderr,
+        )
+
+    def _trainings(self) -> float:
+        """How often the model is trained, the paper's split counting as what it is of the whole."""
+        trainings = float(self.params.training.repeats)
+        if PAPER_SPLIT in self.params.evaluation.readings:
+            split = self._training_file("whole")["paper_split"]
+            again = pc.sum(pc.equal(split, "train")).as_py()
+            trainings += again / self.inputs.examples["whole", "train"].num_rows
+        return trainings
 
 
 def for_repeat(params: Params, repeat: int, without: str | None = None) -> Params:
     """The parameters of a model's repeat, ``without`` a reading where one is named."""
     seed = params.training.seed + repeat
-    training = params.training.model_copy(update={"seed": seed, "repeats": 1})
+    training = params.training.model_copy(update={"seed": seed})
     readings = [reading for reading in params.evaluation.readings if reading != without]
     evaluation = params.evaluation.model_copy(update={"readings": readings})
     return params.model_copy(update={"training": training, "evaluation": evaluation})
@@ -440,4 +461,7 @@ def rows_of_paper_split(table: pa.Table, split: str) -> torch.Tensor:
 
 def span(seconds: float) -> str:
     """A time for a reader."""
-    return f"{seconds / 3600:.1f} hours" if seconds > 5400 else f"{seconds / 60:.0f} minutes"
+    if seconds > 5400:
+        return f"{seconds / 3600:.1f} hours"
+    minutes = max(1, round(seconds / 60))
+    return "1 minute" if minutes == 1 else f"{minutes} minutes"

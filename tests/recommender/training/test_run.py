@@ -15,7 +15,7 @@ from stages.recommender import artifacts
 from stages.recommender.errors import UserError
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.model_folder import load_model
-from stages.recommender.params import load_params
+from stages.recommender.params import Loss, load_params
 from stages.recommender.training import run as run_module
 from stages.recommender.training.batches import DialogueExamples
 from stages.recommender.training.checkpoints import Checkpoints, EpochRecord, Progress
@@ -333,9 +333,27 @@ def test_a_training_goes_on_only_where_all_that_it_depends_on_is_the_same(
 def test_what_it_does_not_depend_on_does_not_matter(inputs: Inputs, fitted: list[Trainee]) -> None:
     fewer = {"evaluation": {"readings": []}}
     heavier = {"loss": {"tag_weight": 0.5}}
-    assert folders(inputs, fitted, MULTITASK) == folders(inputs, fitted, MULTITASK, fewer)
+    more = {"training": {"repeats": 2}}
+    plain = folders(inputs, fitted, MULTITASK)
+    assert plain == folders(inputs, fitted, MULTITASK, fewer)
+    assert plain == folders(inputs, fitted, MULTITASK, more)
     for name in ("weighted-rnn", "original-rnn-multitask"):
         assert folders(inputs, fitted, name) == folders(inputs, fitted, name, heavier)
+
+
+def test_a_new_trainer_depends_on_all_parameters_of_the_loss(inputs: Inputs) -> None:
+    [seed_run] = run_of(inputs, name="weighted-rnn")._trainings
+    every = set(Loss.model_fields)
+    found = {}
+    for trainer in ("original", "weighted", "softmax", "hinge"):
+        seed_run.entry = seed_run.entry.model_copy(update={"trainer": trainer})
+        found[trainer] = set(seed_run._loss_parameters())
+    assert found == {
+        "original": set(),
+        "weighted": every - {"tag_weight"},
+        "softmax": set(),
+        "hinge": every,
+    }
 
 
 def test_a_finished_training_is_not_repeated_and_then_forgotten(
@@ -383,19 +401,42 @@ def test_messages_name_what_the_trainer_reads(
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
-    [(60, "takes about 1 minutes here, all 8 about 8 minutes"), (3_600 * 10, "about 10.0 hours")],
+    ("name", "seconds", "repeats", "told"),
+    [
+        (
+            MULTITASK,
+            60,
+            1,
+            "takes about 1 minute here, all 8 models at its pace about 8 minutes. On",
+        ),
+        (
+            "weighted-rnn",
+            60,
+            3,
+            "takes about 3 minutes here, all 8 models at its pace about 24 minutes, and those "
+            "with tags longer. On",
+        ),
+        (MULTITASK, 3_600 * 10, 1, "takes about 10.0 hours here"),
+        (MULTITASK, 5, 1, "takes about 1 minute here"),
+    ],
 )
 def test_without_a_gpu_the_time_is_told(
-    inputs: Inputs, capsys: pytest.CaptureFixture[str], seconds: float, told: str
+    inputs: Inputs,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    seconds: float,
+    repeats: int,
+    told: str,
 ) -> None:
-    [seed_run] = run_of(inputs, {"evaluation": {"readings": []}})._trainings
-    seed_run._foretell(seconds)
+    changes = {"evaluation": {"readings": []}, "training": {"repeats": repeats}}
+    first, *_ = run_of(inputs, changes, name=name)._trainings
+    first._foretell(seconds)
     said = capsys.readouterr().err
-    assert told in said
+    assert said.startswith(f"No GPU is used: {name} {told}")
     assert said.endswith(
-        "take minutes: make run CORPUS=redial PRESET=frozen, or without a workspace dvc exp run "
-        "-S training.trainable_layers=none -S training.head_learning_rate=0.001\n"
+        "On a frozen encoder training takes minutes: make run CORPUS=redial PRESET=frozen, or "
+        "without a workspace dvc exp run -S training.trainable_layers=none "
+        "-S training.head_learning_rate=0.001\n"
     )
 
 
@@ -406,8 +447,22 @@ def test_the_papers_split_takes_its_time_too(
     seed_run._foretell(60)
     file = [inputs.examples["whole", split] for split in ("train", "validation")]
     minutes = 1 + part(file, "train").num_rows / small_project.COUNTS["train"]
-    assert f"this model takes about {minutes:.0f} minutes" in capsys.readouterr().err
+    assert f"{MULTITASK} takes about {minutes:.0f} minutes" in capsys.readouterr().err
     assert f"{minutes:.0f}" == "2"
+
+
+def test_the_time_is_told_in_the_first_repeat_alone(
+    inputs: Inputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told_by: list[bool] = []
+
+    def fit(*arguments: object) -> Progress:
+        told_by.append(arguments[-1] is not None)
+        return Progress(history=[EpochRecord(1, 0, 0, 0, 0, 0, 0)], best_epoch=1)
+
+    monkeypatch.setattr(run_module, "fit", fit)
+    run_of(inputs, {"training": {"repeats": 3}, "evaluation": {"readings": []}}).train()
+    assert told_by == [True, False, False]
 
 
 def test_a_frozen_encoder_needs_no_warning(
