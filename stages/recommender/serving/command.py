@@ -23,6 +23,7 @@ from stages.recommender.serving.models_folder import (
     READINGS,
     default_models,
     find_model,
+    metrics_of,
     trained_models,
 )
 from stages.recommender.serving.waiting_lines import Readable, waiting_lines
@@ -244,7 +245,7 @@ def list_models(
     """List the trained models with their scores on the test split."""
     folder = models or default_models()
     find_model(None, folder)  # tells how to train one where there is none
-    trained = trained_models(folder, folder.parent / "metrics")
+    trained = trained_models(folder, metrics_of(folder))
     if as_json:
         rows = [{"name": m.name, "folder": str(m.folder), "scores": m.scores} for m in trained]
         print(json.dumps(rows))
@@ -267,10 +268,11 @@ def export(
     models: Models = None,
 ) -> None:
     """Write a model as a folder for the Hugging Face hub, with its model card."""
-    found = find_model(model, models or default_models())
+    all_models = models or default_models()
+    found = find_model(model, all_models)
     from stages.recommender.serving.export import export_model
 
-    export_model(found.folder, folder, found.folder.parent.parent / "metrics")
+    export_model(found.folder, folder, metrics_of(all_models))
     print(f"{folder}: ready for the hub; load it with Recommender.load, its encoder/ with")
     print("sentence_transformers.SentenceTransformer")
 
