@@ -8,12 +8,15 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import NamedTuple, ParamSpec, Protocol, TypeVar
 
+from stages.recommender.errors import UserError
 from stages.recommender.serving.recommender import Answer, Request
 
 LARGEST_BATCH = 32
-MOST_WAITING = 256
+MOST_WAITING = 128
+"""Calls of all kinds; half the connections of a server, which refuses more than those itself and
+tells less."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,6 +24,16 @@ T = TypeVar("T")
 
 class BusyError(Exception):
     """More requests wait than can soon be answered."""
+
+
+class Answering(Protocol):
+    """A model that answers; see ``Recommender``."""
+
+    def check(self, request: Request) -> None:
+        """Raises ``UserError`` where it cannot answer a request; takes far less than an answer."""
+
+    def recommend_batch(self, requests: Sequence[Request]) -> list[Answer]:
+        """Answers requests, in their order."""
 
 
 class _Waiting(NamedTuple):
@@ -33,12 +46,13 @@ class Batches:
     """Answers requests in one thread of its own, as many at once as wait.
 
     Args:
-        recommend: Answers requests by the model of a name, in their order.
+        model: The model of a name.
     """
 
-    def __init__(self, recommend: Callable[[str, Sequence[Request]], list[Answer]]) -> None:
-        self._recommend = recommend
+    def __init__(self, model: Callable[[str], Answering]) -> None:
+        self._model = model
         self._waiting: deque[_Waiting] = deque()
+        self._running = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="recommender")
         self._worker: asyncio.Task[None] | None = None
 
@@ -49,8 +63,7 @@ class Batches:
             UserError: The request or the model is not as it should be.
             BusyError: Too many wait already.
         """
-        if len(self._waiting) >= MOST_WAITING:
-            raise BusyError
+        self._refuse_more()
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(model, request, future))
         if self._worker is None or self._worker.done():
@@ -58,18 +71,34 @@ class Batches:
         return await future
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call something else in the thread that answers, so that nothing runs beside it."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, lambda: function(*args, **kwargs))
+        """Call something else in the thread that answers, so that nothing runs beside it.
+
+        Raises:
+            BusyError: Too many wait already.
+        """
+        self._refuse_more()
+        self._running += 1
+        try:
+            return await self._in_thread(function, *args, **kwargs)
+        finally:
+            self._running -= 1
 
     def close(self) -> None:
         """End the thread once it has answered what it is at."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
+    def _refuse_more(self) -> None:
+        if len(self._waiting) + self._running >= MOST_WAITING:
+            raise BusyError
+
+    async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: function(*args, **kwargs))
+
     async def _work(self) -> None:
         while self._waiting:
             model, batch = self._next_batch()
-            answers = await self.run(self._answers, model, [each.request for each in batch])
+            answers = await self._in_thread(self._answers, model, [each.request for each in batch])
             for each, answer in zip(batch, answers, strict=True):
                 if each.answer.done():  # whoever asked has left
                     continue
@@ -92,8 +121,33 @@ class Batches:
     def _answers(self, model: str, requests: Sequence[Request]) -> list[Answer | Exception]:
         """An answer, or why there is none, for each; one that fails takes no other with it."""
         try:
-            return [*self._recommend(model, requests)]
+            answering = self._model(model)
         except Exception as error:
-            if len(requests) == 1:
-                return [error]
-            return [answer for each in requests for answer in self._answers(model, [each])]
+            return [error] * len(requests)
+        problems = [_problem(answering, request) for request in requests]
+        sound = [
+            request for request, problem in zip(requests, problems, strict=True) if problem is None
+        ]
+        answers = iter(_sound_answers(answering, sound))
+        return [next(answers) if problem is None else problem for problem in problems]
+
+
+def _problem(answering: Answering, request: Request) -> UserError | None:
+    """Why a request cannot be answered: it would take all that it is answered with along."""
+    try:
+        answering.check(request)
+    except UserError as error:
+        return error
+    return None
+
+
+def _sound_answers(answering: Answering, requests: Sequence[Request]) -> list[Answer | Exception]:
+    """Answers to requests that were checked; where they fail together nevertheless, one by one."""
+    if not requests:
+        return []
+    try:
+        return [*answering.recommend_batch(requests)]
+    except Exception as error:
+        if len(requests) == 1:
+            return [error]
+        return [answer for each in requests for answer in _sound_answers(answering, [each])]

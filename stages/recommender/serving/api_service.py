@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from stages.recommender import artifacts
 from stages.recommender.errors import UserError
 from stages.recommender.serving.api_batches import Batches
 from stages.recommender.serving.api_models import LoadedModels
 from stages.recommender.serving.catalogue import Movie
 from stages.recommender.serving.linking import LinkedMention
-from stages.recommender.serving.models_folder import TrainedModel, find_model, trained_models
+from stages.recommender.serving.models_folder import (
+    TrainedModel,
+    find_model,
+    metrics_of,
+    trained_models,
+)
 from stages.recommender.serving.recommender import Answer, Recommender, Request
 
 
@@ -30,9 +34,7 @@ class Service:
     def __init__(self, models: Path, new_movies: Path | None = None) -> None:
         self.folder = models
         self._loaded = LoadedModels(new_movies)
-        self._batches = Batches(
-            lambda model, requests: self._model(model).recommend_batch(requests)
-        )
+        self._batches = Batches(self._model)
 
     def trained(self) -> list[TrainedModel]:
         """The trained models, the best first.
@@ -55,6 +57,8 @@ class Service:
 
         Raises:
             UserError: The request is not as it should be, or there is no such model.
+            NoModelError: Nothing is trained.
+            ModelError: The model cannot be loaded.
             BusyError: Too many requests wait already.
         """
         name = self._find(model).name
@@ -85,7 +89,7 @@ class Service:
         self._batches.close()
 
     def _trained(self) -> list[TrainedModel]:
-        return trained_models(self.folder, self.folder.parent / artifacts.METRICS.name)
+        return trained_models(self.folder, metrics_of(self.folder))
 
     def _find(self, name: str | None) -> TrainedModel:
         try:

@@ -129,9 +129,9 @@ class Recommender:
         self._encoder = encoder
         self._requests = requests
         self._reads_mentions = VARIANTS[config.variant].reads_mentions
-        self._tokenizer = load_tokenizer(encoder_folder, config.max_tokens, keeps="start")
+        self._tokenizer = _tokenizer(encoder_folder, config.max_tokens)
         self._reach = config.titles.context_tokens if config.titles else 0
-        self._uncut = load_tokenizer(encoder_folder, max_tokens=None) if self._reach else None
+        self._uncut = _tokenizer(encoder_folder, None) if self._reach else None
         named = {movie.redial_id: movie.title for movie in catalogue if movie.title}
         self._form = text_form(config.text_form, named)
         self._linker = TitleLinker(catalogue, None if requests is None else requests.title_usage())
@@ -155,9 +155,7 @@ class Recommender:
         added = [movie for movie in catalogue if movie.is_new]
         if added and isinstance(model, GatedRecommender) and config.titles is not None:
             texts = _texts(added, config.titles.tags_per_movie)
-            tokenizer = load_tokenizer(
-                folder / ENCODER, config.titles.max_movie_tokens, keeps="start"
-            )
+            tokenizer = _tokenizer(folder / ENCODER, config.titles.max_movie_tokens)
             with torch.no_grad():
                 model = model.with_new_movies(encoder(_tokens(tokenizer, texts)))
         _store_by_columns(model)
@@ -203,11 +201,21 @@ class Recommender:
             answers += self._answer(requests[part], understood[part])
         return answers
 
-    def _mentions_of(self, request: Request) -> list[LinkedMention]:
+    def check(self, request: Request) -> None:
+        """Whether a request can be answered, which takes no time beside an answer.
+
+        Raises:
+            UserError: It is empty, ``k`` is less than 1, or no movie has an id of ``mentions``.
+        """
         if request.k < 1:
             raise UserError(f"{request.k} movies cannot be recommended; ask for at least 1")
         if not request.text.strip() and not request.mentions:
             raise UserError("the request is empty; say what you would like to watch")
+        for redial_id in request.mentions or ():
+            self._movie(redial_id)
+
+    def _mentions_of(self, request: Request) -> list[LinkedMention]:
+        self.check(request)
         named = self._linker.link(request.text)
         if request.mentions is None:
             return named
@@ -362,6 +370,17 @@ class Recommender:
             score,
             Reasons(nearest, pulled, list(movie.tags)),
         )
+
+
+def _tokenizer(encoder: Path, max_tokens: int | None) -> Tokenizer:
+    """The tokenizer of a model's own encoder, which is made by training alone."""
+    try:
+        return load_tokenizer(encoder, max_tokens, keeps="start")
+    except UserError:
+        raise UserError(
+            f"{encoder / 'tokenizer.json'} is missing or no tokenizer; train the model again with: "
+            f"dvc repro -f -s train@{encoder.parent.name}"
+        ) from None
 
 
 def _store_by_columns(model: RecommenderNetwork) -> None:

@@ -185,6 +185,32 @@ def test_a_folder_without_its_title_usage_says_how_to_make_it(models: Path, tmp_
         Recommender.load(folder)
 
 
+@pytest.mark.parametrize("content", [None, "{}"])
+def test_a_folder_without_its_tokenizer_says_to_train_again(
+    models: Path, tmp_path: Path, content: str | None
+) -> None:
+    folder = tmp_path / "weighted-rnn"
+    shutil.copytree(models / "weighted-rnn", folder)
+    tokenizer = folder / "encoder" / "tokenizer.json"
+    tokenizer.unlink()
+    if content is not None:
+        tokenizer.write_text(content, encoding="utf-8")
+    told = r"tokenizer.json is missing or no tokenizer; .* dvc repro -f -s train@weighted-rnn$"
+    with pytest.raises(UserError, match=told):
+        Recommender.load(folder)
+
+
+def test_a_request_is_checked_without_answering_it(recommender: Recommender) -> None:
+    recommender.check(Request("scary", [BABADOOK, ALIEN], 1))
+    for request, told in (
+        (Request("scary", [BABADOOK, 7]), "no movie of the catalogue has the id 7"),
+        (Request("scary", k=0), "0 movies cannot be recommended"),
+        (Request(" ", []), "the request is empty"),
+    ):
+        with pytest.raises(UserError, match=told):
+            recommender.check(request)
+
+
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
 def test_the_light_encoder_gives_the_vectors_of_the_one_in_training(
     tiny_encoder: Path, pooling: str
