@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from stages.recommender.errors import UserError
 from stages.recommender.serving.api_batches import BusyError
+from stages.recommender.serving.api_models import ModelError
 from stages.recommender.serving.api_schemas import (
     AnswerJson,
     Count,
@@ -43,7 +44,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
         (413, "The request is too large."),
         (422, "The request is not as it should be."),
         (429, "Too many requests came from one address."),
-        (503, "No model is trained, or too many requests wait."),
+        (503, "No model is trained, one cannot be loaded, or too many requests wait."),
     )
 }
 
@@ -105,6 +106,10 @@ def tell_problems(app: FastAPI) -> None:
 
     @app.exception_handler(NoModelError)
     async def nothing_trained(_: Request, error: NoModelError) -> JSONResponse:
+        return _problem(503, str(error))
+
+    @app.exception_handler(ModelError)
+    async def no_whole_model(_: Request, error: ModelError) -> JSONResponse:
         return _problem(503, str(error))
 
     @app.exception_handler(UserError)

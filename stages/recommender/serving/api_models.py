@@ -4,6 +4,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import NamedTuple
 
+from stages.recommender.errors import UserError
 from stages.recommender.modeling.model_folder import CONFIG
 from stages.recommender.serving.catalogue import reads_movie_texts
 from stages.recommender.serving.models_folder import TrainedModel
@@ -13,9 +14,14 @@ KEPT = 4
 """Models in memory at once; one has about the size of its encoder."""
 
 
+class ModelError(UserError):
+    """A model, or the file of new movies, is not as it should be; no request can mend that."""
+
+
 class _Loaded(NamedTuple):
-    written: int
-    """When its folder was written, in nanoseconds."""
+    written: tuple[int, int | None]
+    """When its folder and the file of new movies were written, in nanoseconds; of the file
+    ``None`` where the model takes none."""
     recommender: Recommender
 
 
@@ -33,15 +39,35 @@ class LoadedModels:
     def get(self, model: TrainedModel) -> Recommender:
         """A model, from memory where it is there as it is on disk.
 
+        It is loaded anew where it was trained again, or the file of new movies was changed.
+
         Raises:
-            UserError: It cannot be loaded.
+            ModelError: It cannot be loaded, or the new movies cannot be added to it.
         """
-        written = (model.folder / CONFIG).stat().st_mtime_ns
         loaded = self._loaded.pop(model.name, None)
-        if loaded is None or loaded.written != written:
-            added = self._new_movies if reads_movie_texts(model.folder) else None
-            loaded = _Loaded(written, Recommender.load(model.folder, added))
+        try:
+            added = self._added_to(model)
+            written = (_written(model.folder / CONFIG), None if added is None else _written(added))
+            if loaded is None or loaded.written != written:
+                loaded = _Loaded(written, Recommender.load(model.folder, added))
+        except UserError as error:
+            raise ModelError(str(error)) from None
+        except OSError as error:
+            raise ModelError(
+                f"{error.filename or model.folder} cannot be read ({error.strerror}); where the "
+                "model is being trained, try again in a moment"
+            ) from None
         self._loaded[model.name] = loaded
         while len(self._loaded) > KEPT:
             self._loaded.popitem(last=False)
         return loaded.recommender
+
+    def _added_to(self, model: TrainedModel) -> Path | None:
+        """The file of new movies, where a model takes them."""
+        if self._new_movies is None or not reads_movie_texts(model.folder):
+            return None
+        return self._new_movies
+
+
+def _written(file: Path) -> int:
+    return file.stat().st_mtime_ns

@@ -203,5 +203,10 @@ def reads_movie_texts(folder: Path) -> bool:
         UserError: It is missing or damaged.
     """
     config = artifacts.read_json(folder / CONFIG, f"train@{folder.name}")
-    gate = config.get("gate") or {}
+    gate = (config.get("gate") or {}) if isinstance(config, dict) else None
+    if not isinstance(gate, dict):
+        raise UserError(
+            f"{folder / CONFIG} is no model's configuration; train the model again with: "
+            f"dvc repro -f -s train@{folder.name}"
+        )
     return bool(config.get("titles")) and gate.get("trainable_layers", "none") == "none"

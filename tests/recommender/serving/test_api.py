@@ -9,6 +9,8 @@ import pytest
 import requests
 from served_models import SCORES, served, write_models
 
+from stages.recommender.serving import api_batches
+from stages.recommender.serving.api import BUSY
 from stages.recommender.serving.api_schemas import LONGEST_TEXT
 from stages.recommender.serving.recommender import Recommender
 
@@ -169,6 +171,16 @@ def test_many_at_once_each_get_their_own_answer(address: str) -> None:
         assert all(clients.map(ask, range(200)))
 
 
+def test_who_asks_when_too_many_wait_is_told(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_batches, "MOST_WAITING", 0)
+    for answer in (
+        post(address, "recommend", text="scary"),
+        post(address, "understand", text="scary"),
+        requests.get(f"{address}/api/movies", {"query": "babad"}, timeout=30),
+    ):
+        assert (answer.status_code, answer.json()) == (503, {"error": BUSY})
+
+
 def test_a_best_model_that_cannot_be_loaded_leaves_the_others(
     tmp_path: Path, tiny_encoder: Path
 ) -> None:
@@ -176,9 +188,21 @@ def test_a_best_model_that_cannot_be_loaded_leaves_the_others(
     (models / "weighted-rnn" / "title_usage.parquet").unlink()
     with served(models) as address:
         told = post(address, "recommend", text="scary")
-        assert told.status_code == 422
+        assert told.status_code == 503
         assert "title_usage.parquet is missing" in told.json()["error"]
         assert post(address, "recommend", text="scary", model="original-baseline").ok
+
+
+def test_damaged_metrics_leave_a_model_its_answers(tmp_path: Path, tiny_encoder: Path) -> None:
+    models = write_models(tmp_path, tiny_encoder)
+    (tmp_path / "metrics" / "weighted-rnn.json").write_text('{"test": []}', encoding="utf-8")
+    with served(models) as address:
+        told = requests.get(f"{address}/api/models", timeout=30).json()
+        assert [(model["name"], model["scores"] == {}) for model in told["models"]] == [
+            ("original-baseline", False),
+            ("weighted-rnn", True),
+        ]
+        assert post(address, "recommend", text="scary", model="weighted-rnn").ok
 
 
 def test_nothing_trained_is_told(tmp_path: Path, tiny_encoder: Path) -> None:
