@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 _LINES_AT_ONCE = 64
 _LONGEST_REASON = 70
+_FILE_WIDTH = 140
+"""Columns of what is written to a file."""
+_BLANK = re.compile(r"[\t\n\v\f\r\x85]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class RequestFirst(TyperGroup):
@@ -128,17 +132,17 @@ def ask(
 
 
 def _id_of(catalogue: Catalogue, movie: str) -> int:
-    """The id of a movie that is named by its id or its title."""
-    if re.fullmatch(r"-?[0-9]{1,18}", movie):
+    """The id of a movie that is named by its id or its title, which may be a number as well."""
+    if re.fullmatch(r"-?[0-9]{1,18}", movie) and catalogue.find(int(movie)) is not None:
         return int(movie)
     called = catalogue.called(movie)
     if not called:
         raise UserError(
-            f"no movie of the catalogue is called {movie}; find it with: "
+            f"no movie of the catalogue is called {movie} or has it as its id; find one with: "
             'recommend movies "part of its title"'
         )
     if len(called) > 1:
-        several = ", ".join(f"{each.redial_id} {each.name}" for each in called)
+        several = ", ".join(f"{each.redial_id} {_printable(each.name)}" for each in called)
         raise UserError(f"{movie} may be any of {several}; name one by its id")
     return called[0].redial_id
 
@@ -170,17 +174,27 @@ def _load(model: str | None, models: Path | None, new_movies: Path | None) -> Re
 
 
 def _console() -> Console:
-    """As wide as the terminal; as wide as needed where the output goes to a file."""
+    """As wide as the terminal; of a fixed width where the output goes to a file."""
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(width=140, highlight=False)
+    return console if console.is_terminal else Console(width=_FILE_WIDTH, highlight=False)
+
+
+def _printable(text: str) -> str:
+    """A text without what a terminal obeys rather than shows: C0, C1, escape, delete."""
+    return _CONTROL.sub("", _BLANK.sub(" ", text))
+
+
+def _cell(text: str, style: str = "") -> Text:
+    """A text to be shown as it is, whatever Rich or the terminal would make of it."""
+    return Text(_printable(text), style=style)
 
 
 def _show(answer: Answer) -> None:
     console = _console()
-    console.print(Text(answer.text, style="bold"))
+    console.print(_cell(answer.text, "bold"))
     if answer.mentions:
         named = ", ".join(mention.movie.name for mention in answer.mentions)
-        console.print(Text(f"understood: {named}", style="dim"))
+        console.print(_cell(f"understood: {named}", "dim"))
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("", justify="right")
     table.add_column("movie")
@@ -194,10 +208,10 @@ def _show(answer: Answer) -> None:
             because = f"asked before: {_shortened(movie.reasons.nearest_requests[0].text)}"
         table.add_row(
             str(movie.rank),
-            Text(title if movie.year is None else f"{title} ({movie.year})"),
+            _cell(title if movie.year is None else f"{title} ({movie.year})"),
             f"{movie.score:.2f}",
-            Text(", ".join(movie.reasons.tags[:3])),
-            Text(because),
+            _cell(", ".join(movie.reasons.tags[:3])),
+            _cell(because),
         )
     console.print(table)
     console.print()
@@ -231,9 +245,9 @@ def movies(
     for movie in hits:
         table.add_row(
             str(movie.redial_id),
-            Text(movie.name),
-            Text(", ".join(movie.genres)),
-            Text(", ".join(movie.tags[:3])),
+            _cell(movie.name),
+            _cell(", ".join(movie.genres)),
+            _cell(", ".join(movie.tags[:3])),
         )
     _console().print(table if hits else "no movie is called so")
 
@@ -257,7 +271,9 @@ def list_models(
         table.add_column(f"{measure} ({reading})", justify="right")
     for model in trained:
         scores = [model.scores.get(reading, {}).get(measure) for reading, measure in columns]
-        table.add_row(model.name, *("-" if score is None else f"{score:.4f}" for score in scores))
+        table.add_row(
+            _cell(model.name), *("-" if score is None else f"{score:.4f}" for score in scores)
+        )
     _console().print(table)
 
 

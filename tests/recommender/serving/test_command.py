@@ -4,9 +4,11 @@ import shutil
 import subprocess
 import sys
 import threading
+import unicodedata
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
@@ -129,12 +131,57 @@ def test_a_title_of_no_movie_or_of_several_is_told(models: Path, tmp_path: Path)
     artifacts.write_table(folder / "movies.parquet", table, artifacts.MOVIE_SCHEMA)
     for named, told in (
         ("alien", r"alien may be any of 100 Alien \(2030\), 101 Alien \(1979\); name one by its"),
-        ("Aliens", r"no movie of the catalogue is called Aliens; find it with: recommend movies"),
+        ("Aliens", r"is called Aliens or has it as its id; find one with: recommend movies"),
     ):
         with pytest.raises(UserError, match=told):
             run_plainly(tmp_path, "hi", "--mention", named)
     (answer,) = asked(tmp_path, "hi", "--json", "--mention", "alien (1979)")
     assert [mention["movie"]["redial_id"] for mention in answer["mentions"]] == [ALIEN]
+
+
+def test_a_number_is_an_id_where_the_catalogue_has_it_else_a_title(
+    models: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "weighted-rnn"
+    shutil.copytree(models / "weighted-rnn", folder)
+    movies = artifacts.read_table(folder / "movies.parquet", artifacts.MOVIE_SCHEMA, "train")
+    rows = movies.to_pylist()
+    rows[0] |= {"title": "300", "year": 2006}
+    rows[1] |= {"title": "103", "year": 2007}
+    table = movies.from_pylist(rows, schema=artifacts.MOVIE_SCHEMA)
+    artifacts.write_table(folder / "movies.parquet", table, artifacts.MOVIE_SCHEMA)
+    for named, redial_id in (("300", 100), ("103", 103), ("103 (2007)", 101)):
+        (answer,) = asked(tmp_path, "hi", "--json", "--mention", named)
+        assert [mention["movie"]["redial_id"] for mention in answer["mentions"]] == [redial_id]
+    with pytest.raises(UserError, match="is called 1917 or has it as its id"):
+        run_plainly(tmp_path, "hi", "--mention", "1917")
+
+
+def test_nothing_that_is_shown_commands_the_terminal(models: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "weighted-rnn"
+    shutil.copytree(models / "weighted-rnn", folder)
+    movies = artifacts.read_table(folder / "movies.parquet", artifacts.MOVIE_SCHEMA, "train")
+    rows = movies.to_pylist()
+    rows[0] |= {"title": "Babadook\x1b]0;owned\x07\x9b31m\nTwo", "year": None}
+    table = movies.from_pylist(rows, schema=artifacts.MOVIE_SCHEMA)
+    artifacts.write_table(folder / "movies.parquet", table, artifacts.MOVIE_SCHEMA)
+    requests = artifacts.read_table(folder / "requests.parquet", artifacts.REQUEST_SCHEMA, "train")
+    texts = pa.array([f"\x1b[2Jask {row}\x7f" for row in range(requests.num_rows)])
+    changed = requests.set_column(requests.column_names.index("text"), "text", texts)
+    artifacts.write_table(folder / "requests.parquet", changed, artifacts.REQUEST_SCHEMA)
+    shown = run(tmp_path, "hi\x1b[31m", "-k", "50") + run(tmp_path, "movies", "babadook")
+    assert "Babadook]0;owned31m Two" in shown
+    assert "asked before: [2Jask " in shown
+    assert "hi[31m\n" in shown
+    assert {letter for letter in shown if unicodedata.category(letter) == "Cc"} == {"\n"}
+
+
+def test_a_folder_is_listed_by_its_name(models: Path, tmp_path: Path) -> None:
+    shutil.copytree(models / "weighted-rnn", tmp_path / "models" / "a[red]b")
+    assert run(tmp_path / "models", "models").splitlines()[1].split() == [
+        "a[red]b",
+        *("-", "-", "-", "-"),
+    ]
 
 
 def run_plainly(models: Path, *arguments: str) -> None:
