@@ -1,5 +1,6 @@
 """The page: a request, the movies understood in it as chips, and ranked movies with reasons."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -60,6 +61,18 @@ class Corrections:
         removed = self.removed - {movie.redial_id}
         return replace(self.without(movie.redial_id), removed=removed, added=(*self.added, movie))
 
+    def kept(self, named: Iterable[LinkedMention]) -> list[LinkedMention]:
+        """Those movies named in a text that are not removed."""
+        return [mention for mention in named if mention.movie.redial_id not in self.removed]
+
+    def for_text(self, named: Iterable[int]) -> "Corrections":
+        """What is left of them for a text, by the ReDial ids of the movies that it names.
+
+        A movie stays removed only while the text names it: when it is named again, that is
+        another request.
+        """
+        return replace(self, removed=self.removed.intersection(named))
+
 
 class Latest:
     """A part of the page that several events fill, of which the one that began last counts."""
@@ -72,9 +85,13 @@ class Latest:
         self._last += 1
         return self._last
 
+    def is_last(self, number: int) -> bool:
+        """Whether no event has begun since one."""
+        return number == self._last
+
     def shown(self, number: int, content: str) -> Any:
         """What an event fills the part with: nothing where a later one has begun meanwhile."""
-        return content if number == self._last else gr.skip()
+        return content if self.is_last(number) else gr.skip()
 
 
 @dataclass
@@ -133,9 +150,13 @@ class Events:
             visit.corrections = Corrections()
             return ""
         try:
-            understood = await self._understood(text, visit.corrections, model)
+            named = await self._named(text, model)
         except (UserError, BusyError):
             return gr.skip()  # told when an answer is asked for
+        if visit.chips.is_last(number):
+            movies = [mention.movie.redial_id for mention in named]
+            visit.corrections = visit.corrections.for_text(movies)
+        understood = visit.corrections.kept(named)
         return visit.chips.shown(number, web_html.mentioned(understood, visit.corrections.added))
 
     async def ask(self, text: str, visit: Visit, *choices: Any) -> list[Any]:
@@ -180,9 +201,16 @@ class Events:
         return visit.found.shown(number, web_html.found(movies))
 
     async def add(self, event: gr.EventData, text: str, visit: Visit, *choices: Any) -> list[Any]:
-        """A movie that was found is added: query and finds emptied, and as :meth:`follow`."""
+        """A movie that was found is added: query and finds emptied, and as :meth:`follow`.
+
+        Where it cannot be looked up, both stay, and why is told in the place of the answers.
+        """
         visit.found.begin()
-        movie = await self.service.movie(_movie_of(event), choices[0])
+        try:
+            movie = await self.service.movie(_movie_of(event), choices[0])
+        except (UserError, BusyError) as error:
+            told = visit.answers.shown(visit.answers.begin(), web_html.notice(_told(error)))
+            return [gr.skip(), gr.skip(), gr.skip(), told]
         if movie is not None:
             visit.corrections = visit.corrections.with_movie(movie)
         return ["", "", *await self.follow(text, visit, *choices)]
@@ -190,8 +218,10 @@ class Events:
     async def _understood(
         self, text: str, corrections: Corrections, model: str
     ) -> list[LinkedMention]:
-        found = await self.service.understand(text[:LONGEST_TEXT], model)
-        return [each for each in found if each.movie.redial_id not in corrections.removed]
+        return corrections.kept(await self._named(text, model))
+
+    async def _named(self, text: str, model: str) -> list[LinkedMention]:
+        return await self.service.understand(text[:LONGEST_TEXT], model)
 
     async def _answers(
         self,

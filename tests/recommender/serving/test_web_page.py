@@ -5,12 +5,15 @@ from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
 import gradio as gr
+import pytest
 
+from stages.recommender.errors import UserError
+from stages.recommender.serving.api_batches import BusyError
 from stages.recommender.serving.api_service import Service
 from stages.recommender.serving.catalogue import Movie
 from stages.recommender.serving.linking import LinkedMention
 from stages.recommender.serving.recommender import Answer, Request
-from stages.recommender.serving.web_page import Events, Visit, page
+from stages.recommender.serving.web_page import Corrections, Events, Visit, page
 
 ALIEN, NEMO, TOYS = (
     Movie(number, number + 100, title, 1990 + number, None)
@@ -145,6 +148,65 @@ def test_an_empty_request_forgets_its_corrections() -> None:
     (shown,), visit = run(happens)
     assert shown == ""
     assert visit == Visit(chips=visit.chips, answers=visit.answers, found=visit.found)
+
+
+def test_a_movie_stays_removed_only_while_the_text_names_it() -> None:
+    async def happens(events: Events, _: SlowService, visit: Visit) -> list[Any]:
+        visit.corrections = Corrections().without(ALIEN.redial_id).with_movie(TOYS)
+        edited = await events.write(TEXT + ", please", visit, "first")
+        another = await events.write("Finding Nemo", visit, "first")
+        return [edited, another, await events.write("Alien", visit, "first")]
+
+    (edited, another, again), visit = run(happens)
+    assert "Alien" not in edited
+    assert "Finding Nemo" in edited
+    assert "Alien" not in another
+    assert "Alien" in again
+    assert "Toy Story" in again
+    assert visit.corrections == Corrections(added=(TOYS,))
+
+
+def test_a_text_that_is_understood_late_brings_no_removed_movie_back() -> None:
+    class SlowToUnderstand(SlowService):
+        async def understand(self, text: str, model: str) -> list[LinkedMention]:
+            await self._told()
+            return await super().understand(text, model)
+
+    async def happens() -> tuple[Any, Visit]:
+        service, visit = SlowToUnderstand(), Visit()
+        events = Events(cast(Service, service))
+        written = asyncio.create_task(events.write("Finding Nemo", visit, "first"))
+        while not service.waiting:
+            await asyncio.sleep(0)
+        removed = asyncio.create_task(events.remove(pressed(ALIEN), TEXT, visit, *CHOICES))
+        while len(service.waiting) < 2:
+            await asyncio.sleep(0)
+        service.waiting[0].set_result(None)
+        shown = await written
+        service.waiting[1].set_result(None)
+        await removed
+        return shown, visit
+
+    shown, visit = asyncio.run(happens())
+    assert shown == NOTHING
+    assert visit.corrections.removed == {ALIEN.redial_id}
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(BusyError(), "too many requests wait"), (UserError("no model a is trained"), "no model a")],
+)
+def test_a_movie_that_cannot_be_looked_up_is_told(error: Exception, told: str) -> None:
+    class Refuses(SlowService):
+        async def movie(self, redial_id: int, model: str) -> Movie | None:
+            raise error
+
+    visit = Visit()
+    events = Events(cast(Service, Refuses()))
+    shown = asyncio.run(events.add(pressed(TOYS), TEXT, visit, *CHOICES))
+    assert shown[:3] == [NOTHING, NOTHING, NOTHING]
+    assert told in shown[3]
+    assert visit.corrections == Corrections()
 
 
 def test_no_event_passes_through_the_queue_whose_stream_may_close_before_it() -> None:
