@@ -37,7 +37,8 @@ OPEN_PATHS = re.compile(
 Gradio has further doors, through which it takes uploads and hands out files: they stay closed.
 """
 
-_COUNTED = ("/api/", "/gradio_api/run/")
+_COUNTED = re.compile(r"/|/config|/(api|gradio_api/(run|heartbeat))/.*", re.DOTALL)
+"""Of these each takes the server some work; the page's scripts and styles are files."""
 _HEADERS = {
     # scripts within the page are Gradio's configuration, its components compile templates
     "Content-Security-Policy": (
@@ -86,7 +87,7 @@ class RateLimit:
 
     Args:
         app: What is guarded.
-        per_minute: Requests of API and page that ask for something, together.
+        per_minute: Requests of API and page together, without the page's scripts and styles.
     """
 
     def __init__(self, app: ASGIApp, per_minute: int) -> None:
@@ -96,7 +97,7 @@ class RateLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request that is within the limit."""
-        if scope["type"] == "http" and scope["path"].startswith(_COUNTED):
+        if scope["type"] == "http" and _COUNTED.fullmatch(scope["path"]):
             address = scope["client"][0] if scope["client"] else "unknown"
             if not await self.limiter.hit(self.limit, address):
                 again = await self.limiter.get_window_stats(self.limit, address)

@@ -160,6 +160,16 @@ def test_nobody_asks_too_often(models: Path) -> None:
     assert int(codes[-1].headers["Retry-After"]) > 0
 
 
+def test_the_page_counts_as_well_but_for_its_files(models: Path) -> None:
+    with served(models, requests_per_minute=3) as address:
+        paths = ("/", "/theme.css", "/config", "/theme.css", "/gradio_api/startup-events", "/", "/")
+        codes = [requests.get(f"{address}{path}", timeout=30).status_code for path in paths]
+        heartbeat = requests.get(f"{address}/gradio_api/heartbeat/a", timeout=30)
+        theme = requests.get(f"{address}/theme.css", timeout=30)
+    assert codes == [200, 200, 200, 200, 200, 200, 429]
+    assert (heartbeat.status_code, theme.status_code) == (429, 200)
+
+
 def test_many_at_once_each_get_their_own_answer(address: str) -> None:
     def ask(number: int) -> bool:
         mention, k = 100 + number % 5, 1 + number % 4
