@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, ParamSpec, Protocol, TypeVar
 
-from stages.recommender.errors import UserError
 from stages.recommender.serving.recommender import Answer, Request
 
 LARGEST_BATCH = 32
@@ -132,11 +131,11 @@ class Batches:
         return [next(answers) if problem is None else problem for problem in problems]
 
 
-def _problem(answering: Answering, request: Request) -> UserError | None:
+def _problem(answering: Answering, request: Request) -> Exception | None:
     """Why a request cannot be answered: it would take all that it is answered with along."""
     try:
         answering.check(request)
-    except UserError as error:
+    except Exception as error:
         return error
     return None
 

@@ -32,6 +32,8 @@ class Model:
     def check(self, request: Request) -> None:
         if request.k < 1:
             raise UserError("too few")
+        if request.k > 100:
+            raise ValueError("unforeseen")
 
     def recommend_batch(self, requests: Sequence[Request]) -> list[Answer]:
         self.go.wait(60)
@@ -47,7 +49,8 @@ def test_a_request_that_cannot_be_answered_leaves_the_others_together() -> None:
     async def happens(model: Model) -> list[Any]:
         model.go.set()
         batches = Batches(model)
-        asked = [Request(str(number), k=0 if number == 3 else 1) for number in range(8)]
+        ks = {3: 0, 5: 101}
+        asked = [Request(str(number), k=ks.get(number, 1)) for number in range(8)]
         answers = await settled(*(batches.answer("a", request) for request in asked))
         batches.close()
         return answers
@@ -55,10 +58,10 @@ def test_a_request_that_cannot_be_answered_leaves_the_others_together() -> None:
     model = Model()
     answers = asyncio.run(happens(model))
     assert [getattr(answer, "text", str(answer)) for answer in answers] == [
-        *("0", "1", "2", "too few", "4", "5", "6", "7"),
+        *("0", "1", "2", "too few", "4", "unforeseen", "6", "7"),
     ]
     # all were asked before the first batch was taken
-    assert model.together == [7]
+    assert model.together == [6]
 
 
 def test_a_model_that_cannot_be_loaded_is_tried_once_for_all() -> None:
