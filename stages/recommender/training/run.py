@@ -31,8 +31,7 @@ from stages.recommender.training.batches import DialogueExamples, TagExamples
 from stages.recommender.training.checkpoints import Checkpoints, Progress, code_digest
 from stages.recommender.training.determinism import Machine, prepare, within_memory
 from stages.recommender.training.graphs import training_encoder
-from stages.recommender.training.loop import Trainee, fit
-from stages.recommender.training.names import Names, either
+from stages.recommender.training.loop import Names, Trainee, either, fit
 from stages.recommender.training.scoring import (
     Scored,
     ranking_table,
@@ -378,7 +377,8 @@ class SeedRun:
             "code": code_digest(),
             "entry": [self.entry.trainer, self.entry.variant],
             "model": self.params.model.model_dump(),
-            "training": self.params.training.model_dump(exclude={"repeats"}),
+            # each repeat is a training of its own, however many there are
+            "training": self.params.training.model_dump() | {"repeats": 1},
             "loss": self._loss_parameters(),
             "machine": str(self.machine),
             "processes": processes.count(),
