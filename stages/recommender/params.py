@@ -25,6 +25,12 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 _USER_IN_URL = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+:/*[^/?#]*@")
+_SECRET_IN_URL = re.compile(
+    r"\s*[A-Za-z][A-Za-z0-9+.-]+:[^?#]*\?([^#]*&)?"
+    r"([^=&#]*(token|secret|passw|signature|credential|api[-_]?key)[^=&#]*|sig|key|auth)=",
+    re.IGNORECASE,
+)
+"""A query with a value that a storage or service takes for who asks."""
 
 
 class Section(BaseModel):
@@ -317,6 +323,12 @@ class Params(Section):
                     f"{name}.zip.location has a user, password or token before its host, which "
                     "dvc.lock and a pushed run-cache would keep; write them to ~/.netrc, or fetch "
                     "the file yourself and name its path"
+                )
+            if _SECRET_IN_URL.match(archive.location):
+                raise ValueError(
+                    f"{name}.zip.location has a token, key or signature in its query, which "
+                    "dvc.lock and a pushed run-cache would keep; fetch the file yourself and name "
+                    "its path"
                 )
         return self
 

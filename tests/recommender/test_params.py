@@ -59,6 +59,8 @@ def test_parameters_cannot_be_changed() -> None:
         ("model.dropout", 0),
         ("evaluation.readings", []),
         ("redial.zip.location", "https://host/a@b.zip?user=c@d"),
+        ("redial.zip.location", "https://host/token=a.zip?keyword=b&until=2030#key=c"),
+        ("redial.zip.location", "/here/what?token=is.zip"),
         ("movielens.zip.location", "me@home/ml-latest.zip"),
         ("compute.device", "cuda:1"),
         ("redial.zip.sha256", None),

@@ -142,9 +142,9 @@ def at(url: str) -> Spoil:
     return lambda project: ask(project, url)
 
 
-def with_a_secret(project: Project) -> None:
+def with_a_query(project: Project) -> None:
     server = start(project)
-    ask(project, server.url(f"{PATH}?token=secret"))
+    ask(project, server.url(f"{PATH}?for=me&until=2030"))
 
 
 def from_hub(*responses: Respond) -> Spoil:
@@ -173,7 +173,7 @@ ANSWERS: list[tuple[str, Spoil, tuple[str, ...]]] = [
     ("401", from_server(always(answer(401))), ()),
     ("403", from_server(always(answer(403))), ()),
     ("404", from_server(always(answer(404))), ()),
-    ("404, with a secret in the URL's query", with_a_secret, ()),
+    ("404, with a query in the URL", with_a_query, ()),
     ("410", from_server(always(answer(410))), ()),
     ("429", from_server(always(answer(429, Retry_After="0"))), ()),
     ("429, then the file", from_server(always(answer(429, Retry_After="0")), whole), BROUGHT),
@@ -222,6 +222,8 @@ ANSWERS: list[tuple[str, Spoil, tuple[str, ...]]] = [
     ("no URL", at("http://[::1/a.zip"), ()),
     ("a password in the URL", at("https://me:secret@127.0.0.1/a.zip"), ()),
     ("a token in the URL", at("https://secret@127.0.0.1/a.zip"), ()),
+    ("a token in the URL's query", at("https://127.0.0.1/a.zip?a=1&access_token=secret"), ()),
+    ("a signature in the URL's query", at("https://127.0.0.1/a?X-Amz-Signature=secret"), ()),
 ]
 HUB: list[tuple[str, Spoil]] = [
     ("the hub: 404", from_hub(answer(404))),
