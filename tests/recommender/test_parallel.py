@@ -1,5 +1,5 @@
 import shutil
-import subprocess
+import signal
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -175,7 +175,7 @@ def test_without_dvc_it_only_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_dvc(*_: Any, **__: Any) -> None:
         raise AssertionError("DVC was asked")
 
-    monkeypatch.setattr(subprocess, "run", no_dvc)
+    monkeypatch.setattr(parallel, "run_command", no_dvc)
     run(monkeypatch, "--jobs", "2", "--without-dvc")
     assert sorted(ran()) == ["original-baseline", "weighted-rnn"]
     assert not Path("dvc.lock").exists()
@@ -185,11 +185,11 @@ def test_without_dvc_it_only_trains(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_half_written_lock_stays_for_the_mending_and_hides_no_failure(
     half: str, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def dvc_is_killed(*_: Any, **__: Any) -> subprocess.CompletedProcess[str]:
+    def dvc_is_killed(*_: Any, **__: Any) -> int:
         (project / "dvc.lock").write_text(half)
-        return subprocess.CompletedProcess([], -9)
+        return -signal.SIGKILL
 
-    monkeypatch.setattr(subprocess, "run", dvc_is_killed)
+    monkeypatch.setattr(parallel, "run_command", dvc_is_killed)
     with pytest.raises(UserError, match="a stage failed, see above"):
         run(monkeypatch, "--jobs", "2")
     assert (project / "dvc.lock").read_text() == half

@@ -381,8 +381,9 @@ except KeyboardInterrupt:
 """
 
 
-@pytest.mark.parametrize("waiting", ["tokenize_tags", "train"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "waiting"), [(signal.SIGINT, "tokenize_tags"), (signal.SIGTERM, "train")]
+)
 def test_a_signal_waits_for_what_dvc_runs_of_several_jobs(
     number: signal.Signals, waiting: str, runnable: Path
 ) -> None:
