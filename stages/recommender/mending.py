@@ -4,7 +4,7 @@ DVC writes ``dvc.lock`` and its list of readers and writers in place: killed wit
 it leaves half a file, which it refuses to read from then on. What it has recorded is in its
 cache as well, so that half a lock can go: ``dvc repro`` takes each finished stage from there. An
 entry of the cache of runs that is half-written, it takes for a whole one. Readers that were
-killed stay in their list, which DVC reads and writes anew some sixteen times a stage.
+killed stay in their list, which DVC reads and writes anew many times a stage.
 ``python -m stages.recommender.mending`` mends the repository in this folder, where nothing else
 may run in it; ``make run`` does it by itself.
 """

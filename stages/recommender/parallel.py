@@ -162,7 +162,6 @@ def main() -> None:
     # stages are run as `python`, which must be this one
     here = f"{Path(sys.executable).parent}{os.pathsep}"
     os.environ["PATH"] = here + os.environ.get("PATH", "")
-    os.environ["DVC_NO_ANALYTICS"] = "true"
     if arguments.without_dvc:
         train(list(params.models), params.compute, arguments.jobs, with_dvc=False)
         return

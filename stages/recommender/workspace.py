@@ -178,6 +178,7 @@ def reproduce(folder: Path, held: int, jobs: int | None = None) -> None:
     """
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        # for a workspace whose configuration was written before it said so
         "DVC_NO_ANALYTICS": "true",
     }
     dvc = [sys.executable, "-m", "dvc"]

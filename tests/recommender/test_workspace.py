@@ -367,6 +367,25 @@ def test_a_signal_ends_the_run_in_order(number: signal.Signals) -> None:
     assert list((RUN / "metrics").rglob("*")) == []
 
 
+def started_until(waiting: str, cmd: str, runnable: Path) -> "subprocess.Popen[str]":
+    """A run of two jobs in which a stage, whose command says that it waits, has begun to."""
+
+    def stage(name: str) -> dict[str, str]:
+        return {"cmd": cmd if name == waiting else "true"}
+
+    stages: dict[str, Any] = {name: stage(name) for name in parallel.BEFORE}
+    stages["train"] = {"foreach": "${models}", "do": stage("train")}
+    YAML().dump({"stages": stages}, runnable / "dvc.yaml")
+    process = subprocess.Popen(
+        **command("--jobs", "2", "--set", ONE_MODEL),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    assert any(line.endswith("waiting\n") for line in process.stdout)
+    return process
+
+
 SLOW_TO_END = """
 import pathlib
 import time
@@ -389,19 +408,7 @@ def test_a_signal_waits_for_what_dvc_runs_of_several_jobs(
 ) -> None:
     (runnable / "stages" / "slow.py").write_text(SLOW_TO_END)
 
-    def stage(name: str) -> dict[str, str]:
-        return {"cmd": "python stages/slow.py" if name == waiting else "true"}
-
-    stages: dict[str, Any] = {name: stage(name) for name in parallel.BEFORE}
-    stages["train"] = {"foreach": "${models}", "do": stage("train")}
-    YAML().dump({"stages": stages}, runnable / "dvc.yaml")
-    process = subprocess.Popen(
-        **command("--jobs", "2", "--set", ONE_MODEL),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    assert process.stdout is not None
-    assert any(line.endswith("waiting\n") for line in process.stdout)
+    process = started_until(waiting, "python stages/slow.py", runnable)
     started = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(number)
     told, _ = process.communicate(timeout=60)
@@ -432,19 +439,7 @@ def test_a_second_run_is_told_of_the_first_even_when_that_was_killed_and_its_dvc
 def test_a_run_of_several_jobs_is_told_of_as_long_as_one_of_its_dvcs_is_there(
     waiting: str, runnable: Path
 ) -> None:
-    def stage(name: str) -> dict[str, str]:
-        return {"cmd": "echo waiting; sleep 60" if name == waiting else "true"}
-
-    stages: dict[str, Any] = {name: stage(name) for name in parallel.BEFORE}
-    stages["train"] = {"foreach": "${models}", "do": stage("train")}
-    YAML().dump({"stages": stages}, runnable / "dvc.yaml")
-    process = subprocess.Popen(
-        **command("--jobs", "2", "--set", ONE_MODEL),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    assert process.stdout is not None
-    assert any(line.endswith("waiting\n") for line in process.stdout)
+    process = started_until(waiting, "echo waiting; sleep 60", runnable)
     [several] = psutil.Process(process.pid).children()
     [dvc] = several.children()
     group = os.getpgid(dvc.pid)

@@ -1,6 +1,6 @@
 """How a rung is trained: as any model, but with parameters that are constants of the ladder's."""
 
-from stages.recommender.training.loop import Names
+from stages.recommender.training.names import Names
 from stages.recommender.training.run import SeedRun
 
 _RUNGS = "in stages/recommender/ladder/rungs.py"

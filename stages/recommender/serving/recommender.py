@@ -14,6 +14,7 @@ from torch import Tensor
 from stages.recommender.dialogues.contexts import mention_contexts
 from stages.recommender.dialogues.text import SEPARATOR, text_form
 from stages.recommender.errors import UserError
+from stages.recommender.evaluation.rankings import top
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.gate import GatedRecommender
 from stages.recommender.modeling.model_folder import (
@@ -398,11 +399,8 @@ def _store_by_columns(model: RecommenderNetwork) -> None:
 
 def _best(scores: Tensor, k: int) -> Tensor:
     """The movies with the best finite scores, of equal ones the first: (movies,) → (at most k,)."""
-    least = scores.topk(min(k, len(scores))).values[-1]
-    candidates = (scores >= least).nonzero()[:, 0]
-    candidates = candidates[torch.isfinite(scores[candidates])]
-    order = torch.sort(scores[candidates], descending=True, stable=True).indices[:k]
-    return candidates[order]
+    best = torch.from_numpy(top(scores[None].numpy(), k)[0].astype("int64"))
+    return best[torch.isfinite(scores[best])]
 
 
 def _parts(understood: Sequence[Sequence[LinkedMention]]) -> Iterator[slice]:

@@ -18,7 +18,8 @@ from stages.recommender.modeling.variants import RecommenderNetwork
 from stages.recommender.params import ModelEntry, Params
 from stages.recommender.training.batches import DialogueExamples, TagExamples
 from stages.recommender.training.gate_examples import GateExamples
-from stages.recommender.training.loop import Names, Trainee
+from stages.recommender.training.loop import Trainee
+from stages.recommender.training.names import Names
 from stages.recommender.training.run import Inputs, SeedRun, for_repeat, rows_of_paper_split, span
 
 NAMES = Names(

@@ -31,7 +31,8 @@ from stages.recommender.training.batches import DialogueExamples, TagExamples
 from stages.recommender.training.checkpoints import Checkpoints, Progress, code_digest
 from stages.recommender.training.determinism import Machine, prepare, within_memory
 from stages.recommender.training.graphs import training_encoder
-from stages.recommender.training.loop import Names, Trainee, either, fit
+from stages.recommender.training.loop import Trainee, fit
+from stages.recommender.training.names import Names, either
 from stages.recommender.training.scoring import (
     Scored,
     ranking_table,

@@ -120,15 +120,20 @@ def test_a_mention_may_be_given_by_its_title(models: Path) -> None:
     assert [mention["movie"]["redial_id"] for mention in answer["mentions"]] == [BABADOOK, 103]
 
 
-def test_a_title_of_no_movie_or_of_several_is_told(models: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "weighted-rnn"
+def with_titles(models: Path, target: Path, *named: tuple[str, int]) -> None:
+    """A model in another folder, its first movies called so, with their years."""
+    folder = target / "weighted-rnn"
     shutil.copytree(models / "weighted-rnn", folder)
     movies = artifacts.read_table(folder / "movies.parquet", artifacts.MOVIE_SCHEMA, "train")
     rows = movies.to_pylist()
-    rows[0] |= {"title": "Alien", "year": 2030}
-    rows[1] |= {"title": "Alien", "year": 1979}
+    for row, (title, year) in zip(rows, named, strict=False):
+        row |= {"title": title, "year": year}
     table = movies.from_pylist(rows, schema=artifacts.MOVIE_SCHEMA)
     artifacts.write_table(folder / "movies.parquet", table, artifacts.MOVIE_SCHEMA)
+
+
+def test_a_title_of_no_movie_or_of_several_is_told(models: Path, tmp_path: Path) -> None:
+    with_titles(models, tmp_path, ("Alien", 2030), ("Alien", 1979))
     for named, told in (
         ("alien", r"alien may be any of 100 Alien \(2030\), 101 Alien \(1979\); name one by its"),
         ("Aliens", r"is called Aliens or has it as its id; find one with: recommend movies"),
@@ -142,14 +147,7 @@ def test_a_title_of_no_movie_or_of_several_is_told(models: Path, tmp_path: Path)
 def test_a_number_is_an_id_where_the_catalogue_has_it_else_a_title(
     models: Path, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "weighted-rnn"
-    shutil.copytree(models / "weighted-rnn", folder)
-    movies = artifacts.read_table(folder / "movies.parquet", artifacts.MOVIE_SCHEMA, "train")
-    rows = movies.to_pylist()
-    rows[0] |= {"title": "300", "year": 2006}
-    rows[1] |= {"title": "103", "year": 2007}
-    table = movies.from_pylist(rows, schema=artifacts.MOVIE_SCHEMA)
-    artifacts.write_table(folder / "movies.parquet", table, artifacts.MOVIE_SCHEMA)
+    with_titles(models, tmp_path, ("300", 2006), ("103", 2007))
     for named, redial_id in (("300", 100), ("103", 103), ("103 (2007)", 101)):
         (answer,) = asked(tmp_path, "hi", "--json", "--mention", named)
         assert [mention["movie"]["redial_id"] for mention in answer["mentions"]] == [redial_id]

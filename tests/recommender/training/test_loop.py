@@ -26,7 +26,8 @@ from stages.recommender.training import loop
 from stages.recommender.training.batches import DialogueExamples, TagExamples, dialogue_batches
 from stages.recommender.training.checkpoints import Checkpoints
 from stages.recommender.training.determinism import Machine
-from stages.recommender.training.loop import Names, Trainee, fit, schedule
+from stages.recommender.training.loop import Trainee, fit, schedule
+from stages.recommender.training.names import Names
 
 CPU = Machine(torch.device("cpu"), 1, torch.float32)
 MODEL = Model(
