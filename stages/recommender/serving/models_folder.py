@@ -119,7 +119,7 @@ def _how_to_train_one(name: str | None, models: Path) -> str:
 
 def _how_to_train(name: str, models: Path) -> str:
     if name not in TRAINABLE:
-        return f"name one of these; there can be {', '.join(TRAINABLE)}"
+        return "name one of these"
     workspace = _workspace_name(models)
     command = f"make run CORPUS={workspace}" if workspace else f"dvc repro train@{name}"
     return f"train it with: {command}"
