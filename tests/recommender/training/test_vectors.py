@@ -159,18 +159,19 @@ def test_no_texts_give_no_vectors(cache: Cache) -> None:
 def test_a_kill_keeps_the_blocks_that_are_done(cache: Cache) -> None:
     child = os.fork()
     if not child:
-        # killed while the third block is computed, which is as hard as a kill can be
+        # killed as a block is begun after two or more are computed, by the fourth at the latest: two
+        # cores leave no more than one other unfinished then
         cache.encoder.register_forward_pre_hook(
-            lambda *_: os.kill(os.getpid(), signal.SIGKILL) if len(cache.encoded) == 2 else None
+            lambda *_: os.kill(os.getpid(), signal.SIGKILL) if len(cache.encoded) >= 2 else None
         )
         torch.set_num_threads(1)
         cache.vectors()
         os._exit(0)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
-    # the other core may have been about to write its second block
+    # the other core may have been about to write its block
     kept = len(cache.files())
-    assert kept in {1, 2}
+    assert kept in {1, 2, 3}
     vectors = cache.vectors()
     assert sum(cache.encoded) == len(TOKENS) - 3 * kept
     torch.testing.assert_close(vectors, cache.encoder(TOKENS))
