@@ -111,7 +111,7 @@ def _sentence_encoder(params: Params) -> Callable[[pa.Table, str], NDArray[np.fl
     def vectors_of(table: pa.Table, title: str) -> NDArray[np.float32]:
         tokens = Ragged.from_column(table["input_ids"])
         cache = artifacts.CACHE / "vectors"
-        vectors = frozen_vectors(encoder, identity, tokens, machine, cache, title)
+        vectors = frozen_vectors(encoder, tokens, machine, cache, title)
         return vectors.float().numpy()
 
     return vectors_of

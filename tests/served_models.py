@@ -86,7 +86,7 @@ def write_gate(root: Path, encoder_files: Path) -> Path:
         movies,
         GATE.shrinkage,
     )
-    context = MentionContext(encoder.vocabulary, READ_TITLES.context_tokens, GATE)
+    context = MentionContext(encoder.sizes.vocabulary, READ_TITLES.context_tokens, GATE)
     model = GatedRecommender(torch.randn(movies, encoder.width), counts, context, GATE)
     model.start_from(torch.randn(20, encoder.width))
     torch.nn.init.normal_(model.repeat_said.weight)  # as if it had learned to read around them
@@ -102,7 +102,7 @@ def write_gate(root: Path, encoder_files: Path) -> Path:
     )
     folder = root / "models" / "softmax-gate"
     known = small_project.known_for()
-    save_model(folder, config, model, encoder, encoder_files, catalogue, known, requests)
+    save_model(folder, config, model, None, encoder_files, catalogue, known, requests)
     return folder
 
 
@@ -125,7 +125,7 @@ def write_models(root: Path, encoder_files: Path) -> Path:
             root / "models" / name,
             config,
             OneShotRecommender(VARIANTS[variant], encoder.width, catalogue.num_rows, WIDTHS),
-            encoder,
+            None,
             encoder_files,
             catalogue,
             small_project.known_for(),

@@ -13,7 +13,6 @@ import torch
 from stages.recommender import artifacts
 from stages.recommender.ablation.parts import Part
 from stages.recommender.dialogues import splits
-from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.gate import READINGS
 from stages.recommender.params import ModelEntry, Params, Training
 from stages.recommender.training.batches import DialogueExamples, TagExamples
@@ -73,7 +72,7 @@ class AblatedRun(GateRun):
         """
         validation = {reading: self._dialogues(reading, splits.VALIDATION) for reading in READINGS}
         lessons = self._lessons(self._dialogues("whole", splits.TRAIN))
-        trainee, _ = self._trainee(lessons, validation["whole"])
+        trainee = self._trainee(lessons, validation["whole"])
         fit(trainee, self.params.training, self.machine, self._checkpoints(trainee))
         return pa.concat_tables(
             [
@@ -112,11 +111,9 @@ class AblatedRun(GateRun):
             return lessons
         return fraction_of(lessons, self._fraction, self.params.ablation.seed)
 
-    def _trainee(
-        self, train: DialogueExamples, validation: DialogueExamples
-    ) -> tuple[Trainee, SentenceEncoder]:
-        trainee, encoder = super()._trainee(train, validation)
-        return (self._part.remove(trainee) if self._part else trainee), encoder
+    def _trainee(self, train: DialogueExamples, validation: DialogueExamples) -> Trainee:
+        trainee = super()._trainee(train, validation)
+        return self._part.remove(trainee) if self._part else trainee
 
     def _vectors(self, examples: DialogueExamples | TagExamples, title: str) -> torch.Tensor:
         known = self._shared.vectors

@@ -131,10 +131,9 @@ class Dialogues:
         generator = np.random.default_rng(self.seed)
         for size in _portions(self.resamples):
             drawn = generator.integers(0, self.count, (size, self.count), dtype=np.int32)
-            times = np.empty((size, self.count))
-            for resample, dialogues in zip(times, drawn, strict=True):
-                resample[:] = np.bincount(dialogues, minlength=self.count)
-            yield times
+            places = drawn + np.arange(0, size * self.count, self.count)[:, None]
+            times = np.bincount(places.ravel(), minlength=size * self.count)
+            yield times.reshape(size, self.count).astype(np.float64)
 
 
 def compare(

@@ -1,6 +1,7 @@
 """A sentence encoder: token ids in, one vector a text out."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -16,6 +17,21 @@ CHUNK_TOKENS = 2_048
 
 WIDTH_STEP = 32
 """On a GPU, texts are padded to a multiple of this many tokens."""
+
+
+@dataclass(frozen=True)
+class EncoderSizes:
+    """What is made to fit an encoder.
+
+    Attributes:
+        width: Of its vectors.
+        vocabulary: How many tokens it knows.
+        parameters: How many it has.
+    """
+
+    width: int
+    vocabulary: int
+    parameters: int
 
 
 class SentenceEncoder(nn.Module):
@@ -79,8 +95,13 @@ class SentenceEncoder(nn.Module):
             )
         self.pooling = pooling
         self.width: int = self.transformer.config.hidden_size
-        self.vocabulary: int = self.transformer.config.vocab_size
         self._freeze(trainable_layers, parameter)
+
+    @property
+    def sizes(self) -> EncoderSizes:
+        """Its own."""
+        vocabulary: int = self.transformer.config.vocab_size
+        return EncoderSizes(self.width, vocabulary, sum(p.numel() for p in self.parameters()))
 
     def _freeze(self, trainable_layers: int | str, parameter: str) -> None:
         layers = self.transformer.encoder.layer

@@ -68,7 +68,7 @@ def save_model(
     folder: Path,
     config: ModelConfig,
     model: RecommenderNetwork,
-    encoder: SentenceEncoder,
+    encoder: SentenceEncoder | None,
     encoder_files: Path,
     catalogue: pa.Table,
     tags: pa.Table,
@@ -80,8 +80,8 @@ def save_model(
         folder: To write, in the place of what was there.
         config: What the model was made with.
         model: Its weights.
-        encoder: Its encoder; one whose layers were all frozen is copied as it came.
-        encoder_files: The folder that the encoder was loaded from.
+        encoder: Its encoder; ``None``: one that was frozen, which is copied as it came.
+        encoder_files: The folder that the encoder comes from.
         catalogue: Of ``artifacts.MOVIE_SCHEMA``.
         tags: Of ``artifacts.KNOWN_FOR_SCHEMA``.
         requests: Of ``artifacts.REQUEST_SCHEMA``.
@@ -91,7 +91,7 @@ def save_model(
         save_file({k: v.cpu() for k, v in model.state_dict().items()}, partial / WEIGHTS)
         # the files alone: those of a DVC cache may not be written over
         shutil.copytree(encoder_files, partial / ENCODER, copy_function=shutil.copyfile)
-        if any(parameter.requires_grad for parameter in encoder.parameters()):
+        if encoder is not None:
             weights = {k: v.cpu() for k, v in encoder.transformer.state_dict().items()}
             save_file(weights, partial / ENCODER / "model.safetensors", {"format": "pt"})
             (partial / ENCODER / "manifest.json").unlink(missing_ok=True)

@@ -9,7 +9,7 @@ import torch
 from tqdm import tqdm
 
 from stages.recommender.modeling.cooccurrence import Cooccurrence
-from stages.recommender.modeling.encoder import SentenceEncoder
+from stages.recommender.modeling.encoder import EncoderSizes
 from stages.recommender.modeling.gate import READINGS, RULES, GatedRecommender
 from stages.recommender.modeling.losses import Objective
 from stages.recommender.modeling.mention_context import MentionContext
@@ -89,14 +89,12 @@ class GateRun(SeedRun):
                 parts.append(self._dialogues(reading, "train"))
         return GateExamples.concatenate(parts).counted(self.inputs.movies.num_rows)
 
-    def _trainee(
-        self, train: DialogueExamples, validation: DialogueExamples
-    ) -> tuple[Trainee, SentenceEncoder]:
-        trainee, encoder = super()._trainee(train, validation)
+    def _trainee(self, train: DialogueExamples, validation: DialogueExamples) -> Trainee:
+        trainee = super()._trainee(train, validation)
         rate = self.params.gate.rule_learning_rate
-        return replace(trainee, rules=RULES, rule_learning_rate=rate), encoder
+        return replace(trainee, rules=RULES, rule_learning_rate=rate)
 
-    def _model(self, encoder: SentenceEncoder, train: DialogueExamples) -> RecommenderNetwork:
+    def _model(self, encoder: EncoderSizes, train: DialogueExamples) -> RecommenderNetwork:
         texts = self._movie_texts.vectors
         if not isinstance(train, GateExamples) or texts is None:
             raise TypeError("the gate trains on examples of all readings")

@@ -57,7 +57,7 @@ def metrics_of(trained: Trained) -> dict[str, object]:
         "selected_epoch": progress.best_epoch,
         "parameters": {
             "recommender": sum(p.numel() for p in trained.model.parameters()),
-            "encoder": sum(p.numel() for p in trained.encoder.parameters()),
+            "encoder": trained.encoder_parameters,
         },
         "validation": {
             "loss": selected.eval_loss,

@@ -17,7 +17,7 @@ from stages.recommender import artifacts
 from stages.recommender.dialogues import splits
 from stages.recommender.errors import UserError
 from stages.recommender.evaluation.readings import PAPER_SPLIT
-from stages.recommender.modeling.encoder import SentenceEncoder
+from stages.recommender.modeling.encoder import EncoderSizes, SentenceEncoder
 from stages.recommender.modeling.losses import TRAINERS, Objective
 from stages.recommender.modeling.model_folder import ModelConfig
 from stages.recommender.modeling.variants import (
@@ -40,7 +40,12 @@ from stages.recommender.training.scoring import (
     score_tags,
     vectors_of,
 )
-from stages.recommender.training.vectors import encoder_identity, frozen_encoder, frozen_vectors
+from stages.recommender.training.vectors import (
+    FrozenEncoder,
+    encoder_identity,
+    frozen_encoder,
+    frozen_vectors,
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,8 @@ class Trained:
     Attributes:
         config: What it was made with.
         model: With the selected epoch's weights.
-        encoder: Likewise.
+        encoder: Likewise; ``None`` where it was frozen.
+        encoder_parameters: How many it has, frozen or not.
         progress: History and selected epoch.
         test_loss: Of the dialogues, on the test split, ``whole`` reading.
         held_out_tag_loss: Mean cross-entropy of held-out tags; ``None`` for a variant without.
@@ -81,7 +87,8 @@ class Trained:
 
     config: ModelConfig
     model: RecommenderNetwork
-    encoder: SentenceEncoder
+    encoder: SentenceEncoder | None
+    encoder_parameters: int
     progress: Progress
     test_loss: float
     held_out_tag_loss: float | None
@@ -173,7 +180,7 @@ class SeedRun:
         whole = {
             split: self._dialogues("whole", split) for split in ("train", "validation", "test")
         }
-        trainee, encoder = self._trainee(self._lessons(whole["train"]), whole["validation"])
+        trainee = self._trainee(self._lessons(whole["train"]), whole["validation"])
         checkpoints = self._checkpoints(trainee)
         foretell = None if self.repeat else self._foretell
         progress = fit(trainee, self.params.training, self.machine, checkpoints, foretell)
@@ -191,7 +198,8 @@ class SeedRun:
         return Trained(
             self._config(),
             trainee.model,
-            encoder,
+            trainee.encoder,
+            self._sizes(trainee.encoder).parameters,
             progress,
             scored["whole"].loss,
             self._held_out_tag_loss(trainee),
@@ -232,7 +240,7 @@ class SeedRun:
         examples = parts[0].concatenate(parts)
         rows = {split: rows_of_paper_split(table, split) for split in splits.SPLITS}
         train = self._lessons(examples.take(rows["train"]), paper=True)
-        trainee, _ = self._trainee(train, examples.take(rows["validation"]))
+        trainee = self._trainee(train, examples.take(rows["validation"]))
         fit(trainee, self.params.training, self.machine, self._checkpoints(trainee))
         answered = self._score(trainee, examples.take(rows["test"]))
         return self._table(PAPER_SPLIT, table.take(pa.array(rows["test"].numpy())), answered)
@@ -254,15 +262,12 @@ class SeedRun:
     def _table(self, reading: str, examples: pa.Table, scored: Scored) -> pa.Table:
         return ranking_table(reading, self.repeat, examples, scored.rankings)
 
-    def _trainee(
-        self, train: DialogueExamples, validation: DialogueExamples
-    ) -> tuple[Trainee, SentenceEncoder]:
+    def _trainee(self, train: DialogueExamples, validation: DialogueExamples) -> Trainee:
         torch.manual_seed(self.params.training.seed)
-        encoder = self._encoder()
-        model = self._model(encoder, train)
-        learning = None if self.frozen else encoder
+        learning = None if self.frozen else self._learning_encoder()
+        model = self._model(self._sizes(learning), train)
         training = self.params.training
-        trainee = Trainee(
+        return Trainee(
             model=model.to(self.machine.device),
             encoder=learning,
             dialogue_encoder=training_encoder(learning, training.dialogue_batch, self.machine),
@@ -274,9 +279,8 @@ class SeedRun:
             evaluation_batch=self.params.evaluation.batch,
             names=self._names(),
         )
-        return trainee, encoder
 
-    def _model(self, encoder: SentenceEncoder, train: DialogueExamples) -> RecommenderNetwork:
+    def _model(self, encoder: EncoderSizes, train: DialogueExamples) -> RecommenderNetwork:
         """A new one, for these training examples."""
         movies = self.inputs.movies.num_rows
         variant = VARIANTS[self.entry.variant]
@@ -291,13 +295,22 @@ class SeedRun:
         trainer = TRAINERS[self.entry.trainer]
         return trainer(self.params.loss, self.inputs.movies.num_rows, mean_labels)
 
-    def _encoder(self) -> SentenceEncoder:
+    def _learning_encoder(self) -> SentenceEncoder:
+        """A new one."""
         folder, pooling = self.inputs.encoder, self.params.model.pooling
-        if self.frozen:
-            return frozen_encoder(folder, self.encoder_identity, pooling, self.machine.device)
         layers = self.params.training.trainable_layers
         encoder = SentenceEncoder(folder, pooling, layers, self._names().trainable_layers)
         return encoder.to(self.machine.device)
+
+    def _frozen_encoder(self) -> FrozenEncoder:
+        folder, pooling = self.inputs.encoder, self.params.model.pooling
+        return frozen_encoder(folder, self.encoder_identity, pooling, self.machine.device)
+
+    def _sizes(self, learning: SentenceEncoder | None) -> EncoderSizes:
+        """The encoder's, which is frozen where none is learning."""
+        if learning is not None:
+            return learning.sizes
+        return self._frozen_encoder().sizes(artifacts.CACHE / "vectors")
 
     def _dialogues(self, reading: str, split: str) -> DialogueExamples:
         examples = DialogueExamples.from_table(self.inputs.examples[reading, split])
@@ -318,8 +331,7 @@ class SeedRun:
         cut_at = either(names.tag_tokens if of_tags else names.request_tokens)
         return processes.tensor_of_first(
             lambda: frozen_vectors(
-                self._encoder(),
-                self.encoder_identity,
+                self._frozen_encoder(),
                 examples.tokens,
                 self.machine,
                 artifacts.CACHE / "vectors",

@@ -1,10 +1,13 @@
 """Sentence vectors of a frozen encoder: computed once, kept, shared by all models."""
 
 import hashlib
+import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from functools import lru_cache
+from dataclasses import asdict, dataclass, replace
+from functools import cache, lru_cache
 from pathlib import Path
+from threading import Lock
 
 import torch
 from filelock import FileLock
@@ -14,9 +17,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from stages.recommender.artifacts import atomic_file
+from stages.recommender.artifacts import atomic_file, write_json
 from stages.recommender.errors import UserError
-from stages.recommender.modeling.encoder import SentenceEncoder
+from stages.recommender.modeling.encoder import EncoderSizes, SentenceEncoder
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.training.determinism import Machine, within_memory
 
@@ -24,12 +27,46 @@ BLOCK = 256
 """Texts in a file of the cache: what a kill can lose, and what is never computed twice."""
 
 
+@dataclass(frozen=True)
+class FrozenEncoder:
+    """An encoder that does not learn, loaded when a text has to be encoded and no sooner.
+
+    To load one takes seconds, mostly for its library, and from the second model on the cache
+    holds every vector.
+
+    Attributes:
+        identity: What tells it from any other; see :func:`encoder_identity`.
+        pooling: ``mean`` or ``cls``.
+        load: Gives the encoder, each time the same one, in any mode.
+    """
+
+    identity: str
+    pooling: str
+    load: Callable[[], SentenceEncoder]
+
+    def sizes(self, folder: Path) -> EncoderSizes:
+        """Its sizes, which the cache keeps as well.
+
+        Args:
+            folder: Of the cache.
+
+        Raises:
+            UserError: It has to be loaded and cannot be.
+        """
+        file = folder / f"{self.identity}.json"
+        try:
+            return EncoderSizes(**json.loads(file.read_text(encoding="utf-8")))
+        except (FileNotFoundError, ValueError, TypeError):
+            sizes = self.load().sizes
+            write_json(file, asdict(sizes))
+            return sizes
+
+
 def frozen_vectors(
-    encoder: SentenceEncoder,
-    identity: str,
+    encoder: FrozenEncoder,
     tokens: Ragged,
     machine: Machine,
-    cache: Path,
+    folder: Path,
     title: str,
     cut_at: str = "dialogues.max_tokens",
 ) -> Tensor:
@@ -40,12 +77,11 @@ def frozen_vectors(
     block, and the vectors do not depend on how many cores there are.
 
     Args:
-        encoder: In any mode; used in evaluation mode.
-        identity: What tells the encoder from any other; see :func:`encoder_identity`.
+        encoder: Used in evaluation mode.
         tokens: Input ids, one sequence a text.
         machine: What to compute on; its vectors are kept apart from those of others, since last
             digits differ.
-        cache: Folder of the cache.
+        folder: Of the cache.
         title: Of the progress bar.
         cut_at: The parameters that say how long a text may be.
 
@@ -53,24 +89,24 @@ def frozen_vectors(
         (texts, width) float32, on the CPU
 
     Raises:
-        UserError: The device's memory does not suffice, or a vector has what is no finite number.
+        UserError: The encoder cannot be loaded, the device's memory does not suffice, or a vector
+            has what is no finite number.
     """
-    encoder.eval()
     first, number = _distinct(tokens)
     if len(first) < len(tokens):
         tokens = tokens.take(first)
     on_cpu = machine.device.type == "cpu"
     by = str(replace(machine, threads=1) if on_cpu else machine)
-    cache.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
 
     def encoded(start: int) -> Tensor:
         block = tokens.take(torch.arange(start, min(start + BLOCK, len(tokens))))
-        path = cache / f"{_key(identity, encoder.pooling, by, block)}.safetensors"
+        path = folder / f"{_key(encoder.identity, encoder.pooling, by, block)}.safetensors"
         with FileLock(path.with_suffix(".lock")):
             vectors = _read(path)
             if vectors is None:
                 with torch.inference_mode(), machine.autocast():
-                    vectors = encoder(block.to(machine.device)).cpu()
+                    vectors = encoder.load().eval()(block.to(machine.device)).cpu()
                 with atomic_file(path) as partial:
                     save_file({"vectors": vectors.contiguous()}, partial)
         return vectors
@@ -87,7 +123,7 @@ def frozen_vectors(
         workers.shutdown(cancel_futures=True)  # who interrupts waits for no more than is begun
         torch.set_num_threads(machine.threads)  # a worker's number is taken for new threads' too
     if not blocks:
-        return torch.empty(0, encoder.width)
+        return torch.empty(0, encoder.sizes(folder).width)
     distinct = torch.cat(blocks)
     if not torch.isfinite(distinct).all():
         rounds = machine.precision is torch.bfloat16
@@ -106,7 +142,7 @@ def _in_one_thread() -> None:
 @lru_cache(maxsize=1)
 def frozen_encoder(
     folder: Path, identity: str, pooling: str, device: torch.device
-) -> SentenceEncoder:
+) -> FrozenEncoder:
     """An encoder that does not learn; all that is trained on it in this process shares it.
 
     Args:
@@ -114,11 +150,20 @@ def frozen_encoder(
         identity: What tells it from any other; see :func:`encoder_identity`.
         pooling: ``mean`` or ``cls``.
         device: Where it computes.
-
-    Raises:
-        UserError: It cannot be loaded.
     """
-    return SentenceEncoder(folder, pooling, "none").to(device)
+    lock = Lock()
+
+    @cache
+    def loaded() -> SentenceEncoder:
+        # weights that a folder lacks are drawn: a seed that is set means the same without loading
+        with torch.random.fork_rng():
+            return SentenceEncoder(folder, pooling, "none").to(device)
+
+    def load() -> SentenceEncoder:
+        with lock:
+            return loaded()
+
+    return FrozenEncoder(identity, pooling, load)
 
 
 def _distinct(tokens: Ragged) -> tuple[Tensor, Tensor]:

@@ -26,7 +26,7 @@ def trainee_without(params: Params, inputs: Inputs) -> Callable[[str | None], Tr
         part = BY_NAME[name] if name else None
         run = AblatedRun(params, inputs, 0, part, 1.0, shared)
         lessons = run._lessons(run._dialogues("whole", "train"))
-        trainee, _ = run._trainee(lessons, run._dialogues("whole", "validation"))
+        trainee = run._trainee(lessons, run._dialogues("whole", "validation"))
         torch.manual_seed(3)
         with torch.no_grad():
             for parameter in trainee.learning_parameters().values():
@@ -137,7 +137,7 @@ def test_the_loss_on_movies_texts_goes_alone_or_with_what_needs_it(
 def test_the_biases_start_at_zero_without_popularity(params: Params, inputs: Inputs) -> None:
     run = AblatedRun(params, inputs, 0, BY_NAME["the start from popularity"], 1.0, Shared())
     lessons = run._lessons(run._dialogues("whole", "train"))
-    trainee, _ = run._trainee(lessons, run._dialogues("whole", "validation"))
+    trainee = run._trainee(lessons, run._dialogues("whole", "validation"))
     assert gate_of(trainee).bias.count_nonzero() == 0
     assert trainee.learning_parameters()["model.bias"].requires_grad
 
@@ -193,7 +193,7 @@ def test_a_fraction_is_of_dialogues_and_a_smaller_is_in_a_greater(
     # as many steps, and nothing is counted of the other dialogues
     assert run.params.training.epochs == 4 * params.ablation.epochs  # type: ignore[operator]
     lessons = run._lessons(run._dialogues("whole", "train"))
-    trainee, _ = run._trainee(lessons, run._dialogues("whole", "validation"))
+    trainee = run._trainee(lessons, run._dialogues("whole", "validation"))
     assert isinstance(trainee.model, GatedRecommender)
     named, _, _ = lessons.by_dialogue(inputs.movies.num_rows)
     assert trainee.model.cooccurrence.named.sum() == len(named.values)

@@ -53,7 +53,7 @@ def save(folder: Path, encoder: Path, layers: int | str = 1) -> torch.Tensor:
         folder,
         CONFIG,
         model,
-        sentences,
+        None if layers == "none" else sentences,
         encoder,
         small_project.movies(),
         small_project.known_for(),

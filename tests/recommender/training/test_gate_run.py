@@ -123,7 +123,7 @@ def test_what_is_counted_is_what_is_trained_on(inputs: Inputs, paper: bool) -> N
             if wanted and (reading != "whole" or split == "train"):
                 taken.append(row)
     assert sorted(lessons.dialogues.tolist()) == sorted(row["conversation_id"] for row in taken)
-    model = run._model(run._encoder(), lessons)
+    model = run._model(run._sizes(None), lessons)
     assert isinstance(model, GatedRecommender)
     for movie in range(small_project.MOVIES):
         naming = {r["conversation_id"] for r in taken if movie in r["mentions"] + r["labels"]}
@@ -148,7 +148,7 @@ def test_an_encoder_that_learns_is_written_beside_the_gate(
     config, model, encoder, _ = load_model(artifacts.MODELS / GATE)
     assert config.gate is not None and config.gate.trainable_layers == layers
     [first] = run._trainings
-    begins_with = first._encoder().state_dict()
+    begins_with = first._learning_encoder().state_dict()
     learnt = {
         name
         for name, value in encoder.state_dict().items()
@@ -187,7 +187,7 @@ def test_without_a_gpu_the_time_of_an_encoder_that_learns_is_told(
 
 def test_messages_name_the_gates_own_parameters(inputs: Inputs) -> None:
     [run] = run_of(inputs, {"gate": {"trainable_layers": 1, "repeats": 1}})._trainings
-    trainee, _ = run._trainee(
+    trainee = run._trainee(
         run._lessons(run._dialogues("whole", "train")), run._dialogues("whole", "validation")
     )
     names = trainee.names
@@ -200,7 +200,7 @@ def test_messages_name_the_gates_own_parameters(inputs: Inputs) -> None:
     )
     assert (names.trainable_layers, names.tags) == ("gate.trainable_layers", "texts")
     with pytest.raises(UserError, match=r"^gate\.trainable_layers is 7, but"):
-        run_of(inputs, {"gate": {"trainable_layers": 7}})._trainings[0]._encoder()
+        run_of(inputs, {"gate": {"trainable_layers": 7}})._trainings[0]._learning_encoder()
 
 
 @pytest.mark.parametrize(("of_movies", "told"), [(False, "turn"), (True, "movie")])

@@ -18,7 +18,12 @@ from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.training import vectors as vectors_module
 from stages.recommender.training.determinism import Machine
-from stages.recommender.training.vectors import encoder_identity, frozen_vectors
+from stages.recommender.training.vectors import (
+    FrozenEncoder,
+    encoder_identity,
+    frozen_encoder,
+    frozen_vectors,
+)
 
 CPU = Machine(torch.device("cpu"), 1, torch.float32)
 LENGTHS = [3, 1, 9, 2, 30, 4, 4, 17, 2, 5]
@@ -38,15 +43,23 @@ class Cache:
     folder: Path
     encoder: SentenceEncoder
     encoded: list[int] = field(default_factory=list)
+    loads: int = 0
 
     def __post_init__(self) -> None:
         self.encoder.register_forward_hook(lambda _, given, __: self.encoded.append(len(given[0])))
+
+    def frozen(self, identity: str = "an encoder") -> FrozenEncoder:
+        return FrozenEncoder(identity, self.encoder.pooling, self.load)
+
+    def load(self) -> SentenceEncoder:
+        self.loads += 1
+        return self.encoder
 
     def vectors(
         self, tokens: Ragged = TOKENS, identity: str = "an encoder", machine: Machine = CPU
     ) -> Tensor:
         self.encoded.clear()
-        return frozen_vectors(self.encoder, identity, tokens, machine, self.folder, "vectors")
+        return frozen_vectors(self.frozen(identity), tokens, machine, self.folder, "vectors")
 
     def files(self) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in self.folder.glob("*.safetensors")}
@@ -77,6 +90,31 @@ def test_a_block_that_is_kept_is_read_and_gives_the_same_bytes(cache: Cache) -> 
     assert cache.files() == files
     # training may change what it is given
     assert (again + torch.ones(16, requires_grad=True)).sum().requires_grad
+
+
+def test_nothing_is_loaded_where_all_is_kept(cache: Cache) -> None:
+    cache.vectors()
+    sizes = cache.frozen().sizes(cache.folder)
+    assert cache.loads > 0
+    assert (sizes.width, sizes.vocabulary) == (16, cache.encoder.transformer.config.vocab_size)
+    assert sizes.parameters == sum(len(p.flatten()) for p in cache.encoder.parameters())
+    cache.loads = 0
+    cache.vectors()
+    assert cache.frozen().sizes(cache.folder) == sizes
+    assert cache.loads == 0
+    (cache.folder / "an encoder.json").write_text('{"width": 16', encoding="utf-8")  # damaged
+    assert cache.frozen().sizes(cache.folder) == sizes
+    assert cache.loads == 1
+
+
+def test_to_load_an_encoder_draws_no_random_number(tiny_encoder: Path) -> None:
+    encoder = frozen_encoder(tiny_encoder, "an encoder", "mean", CPU.device)
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    first = encoder.load()
+    assert torch.equal(torch.rand(3), expected)
+    assert encoder.load() is first
 
 
 def test_blocks_are_shared_by_texts_that_begin_alike(cache: Cache) -> None:
@@ -146,7 +184,7 @@ def test_threads_and_cores_change_nothing(
     monkeypatch.setattr(vectors_module, "cpu_count", lambda: cores)
     assert torch.equal(cache.vectors(machine=two), first)
     assert cache.encoded == []
-    other = frozen_vectors(cache.encoder, "an encoder", TOKENS, two, cache.folder / "new", "")
+    other = frozen_vectors(cache.frozen(), TOKENS, two, cache.folder / "new", "")
     assert other.numpy().tobytes() == first.numpy().tobytes()
     assert torch.get_num_threads() == 2
 
@@ -159,8 +197,8 @@ def test_no_texts_give_no_vectors(cache: Cache) -> None:
 def test_a_kill_keeps_the_blocks_that_are_done(cache: Cache) -> None:
     child = os.fork()
     if not child:
-        # killed as a block is begun after two or more are computed, by the fourth at the latest: two
-        # cores leave no more than one other unfinished then
+        # as a block is begun after two or more are computed, which is the fourth at the latest:
+        # two cores leave no more than one other unfinished then
         cache.encoder.register_forward_pre_hook(
             lambda *_: os.kill(os.getpid(), signal.SIGKILL) if len(cache.encoded) >= 2 else None
         )
@@ -195,7 +233,7 @@ def test_an_interruption_waits_for_no_more_than_is_begun(
 
 def test_two_at_once_compute_each_block_once(cache: Cache) -> None:
     def encode(_: int) -> Tensor:
-        return frozen_vectors(cache.encoder, "an encoder", TOKENS, CPU, cache.folder, "vectors")
+        return frozen_vectors(cache.frozen(), TOKENS, CPU, cache.folder, "vectors")
 
     with ThreadPoolExecutor(2) as workers:
         one, other = workers.map(encode, range(2))
@@ -239,7 +277,7 @@ def test_want_of_memory_names_where_its_texts_are_cut(
     monkeypatch.setattr(SentenceEncoder, "forward", raising)
     for given, told in ([], "dialogues.max_tokens"), (["tags.max_tokens"], "tags.max_tokens"):
         with pytest.raises(UserError, match=f"lower {told}, end"):
-            frozen_vectors(cache.encoder, "an encoder", TOKENS, CPU, cache.folder, "", *given)
+            frozen_vectors(cache.frozen(), TOKENS, CPU, cache.folder, "", *given)
 
 
 def test_a_text_that_comes_again_is_encoded_once(cache: Cache) -> None:
