@@ -16,6 +16,7 @@ import grimp
 import pytest
 import torch
 from declared_stages import ROOT, DeclaredStage, all_leaves, declared_stages, stage_named
+from markupsafe import Markup
 from params_file import HERE, write_params
 from recorded_params import recorded
 
@@ -23,6 +24,7 @@ from stages.recommender.corpora.sample import write_movielens_zip, write_redial_
 from stages.recommender.errors import UserError
 from stages.recommender.modeling.variants import VARIANTS
 from stages.recommender.params import Sample, load_params
+from stages.recommender.reporting.plots import style
 
 NAMES = [stage.name for stage in declared_stages()]
 MODELS = [name for name in NAMES if name.startswith("train@")]
@@ -240,14 +242,18 @@ def runs(
     """Each stage run once in a folder that holds the data it declares and nothing else."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     done = {}
-    for stage in declared_stages():
-        folder = tmp_path_factory.mktemp(stage.name)
-        write_params(folder / HERE, tiny)
-        for path in stage.data:
-            copy(path, finished, folder)
-        done[stage.name] = run(stage, folder)
-        for path in stage.outputs:
-            copy(path, folder, finished)
+    with pytest.MonkeyPatch.context() as patch:
+        # drawing reads nothing, and takes as long as all else
+        patch.setattr(style, "png", lambda figure: b"")
+        patch.setattr(style, "inline_svg", lambda figure, name, alt: Markup(""))
+        for stage in declared_stages():
+            folder = tmp_path_factory.mktemp(stage.name)
+            write_params(folder / HERE, tiny)
+            for path in stage.data:
+                copy(path, finished, folder)
+            done[stage.name] = run(stage, folder)
+            for path in stage.outputs:
+                copy(path, folder, finished)
     yield done
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(deterministic)

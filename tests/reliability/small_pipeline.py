@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[2]
 NAME = "killed"
 """Of the workspace."""
 MODELS = ("original-rnn", "weighted-multitask", "softmax-gate")
+SHORT_MODELS = MODELS[:2]
+"""Those of the shortened pipeline."""
 STAGES = (
     "download_redial",
     "download_movielens",
@@ -80,7 +82,7 @@ artifacts.write_json(artifacts.SUMMARY, {"models": {}})
 
 
 def make_checkout(
-    folder: Path, encoder: Path, short: bool = False, models: Collection[str] = MODELS
+    folder: Path, encoder: Path, short: bool = False, models: Collection[str] | None = None
 ) -> None:
     """The project's code in a folder, with small parameters and another encoder.
 
@@ -88,7 +90,7 @@ def make_checkout(
         folder: To make.
         encoder: Folder with an encoder's files.
         short: Without ladder, ablation and the comparison's pictures; see :data:`SHORT`.
-        models: Those that it trains.
+        models: Those that it trains; by default those of its length.
     """
     for name in COPIED:
         source, target = ROOT / name, folder / name
@@ -104,7 +106,8 @@ def make_checkout(
     override(params, SMALL)
     files = [{"name": path.name, "sha256": None} for path in sorted(encoder.iterdir())]
     override(params, {"encoder": {"source": "folder", "folder": str(encoder), "files": files}})
-    for name in set(params["models"]) - set(models):
+    kept = models or (SHORT_MODELS if short else MODELS)
+    for name in set(params["models"]) - set(kept):
         del params["models"][name]
     yaml.dump(params, folder / "params.yaml")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from preloaded import preloaded_python
 from shared_storage import ROOT, Team, bucket_content, s3_server
-from small_pipeline import STAGES
+from small_pipeline import MODELS, SHORT_MODELS, STAGES
 
 NEEDED = ("boto3", "dvc_s3", "flask_cors", "moto")
 HOW = "install what is shared with S3, to run this: pip install -r requirements-s3.lock"
@@ -27,7 +27,8 @@ def test_other_clones_train_nothing_and_have_the_same_bytes(
     url, client = server
     with preloaded_python(tmp_path) as python:
         team = Team(tmp_path, python, url, tiny_encoder, short=True)
-        assert team.first.repro() == set(STAGES)
+        left_out = {f"train@{model}" for model in set(MODELS) - set(SHORT_MODELS)}
+        assert team.first.repro() == set(STAGES) - left_out
         team.commit()
         team.first.dvc("push", "--run-cache")
         reference = team.first.results()
