@@ -123,7 +123,8 @@ PARTS = (
     ),
     Part(
         "the request's text",
-        "All requests have the same sentence vector: only mentions and the reading are read.",
+        "All requests have the same sentence vector, and nothing is learnt from movies' texts; the "
+        "words around a mention are still read.",
         _request_text,
     ),
     Part(

@@ -14,8 +14,9 @@ from stages.recommender import artifacts
 from stages.recommender.ablation.parts import Part
 from stages.recommender.dialogues import splits
 from stages.recommender.modeling.gate import READINGS
+from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.params import ModelEntry, Params, Training
-from stages.recommender.training.batches import DialogueExamples, TagExamples
+from stages.recommender.training.batches import DialogueExamples, TagExamples, digest_of
 from stages.recommender.training.checkpoints import code_digest
 from stages.recommender.training.gate_examples import GateExamples
 from stages.recommender.training.gate_run import GateRun
@@ -91,7 +92,8 @@ class AblatedRun(GateRun):
         depends_on = {
             "code": code_digest(),
             "part": self._part.name if self._part else None,
-            "fraction": self._fraction,
+            "fraction": [self._fraction, self.params.ablation.seed],
+            "repeat": self.repeat,
             "gate": self.params.gate.model_dump(exclude={"repeats", "encoder_learning_rate"}),
             "training": self.params.training.model_dump(),
             "pooling": self.params.model.pooling,
@@ -99,8 +101,7 @@ class AblatedRun(GateRun):
             "machine": str(self.machine),
             "encoder": self.encoder_identity,
             "movies": self.inputs.movies.num_rows,
-            "conversations": [_conversations(tables[key]) for key in sorted(tables)],
-            "examples": [DialogueExamples.from_table(tables[k]).digest() for k in sorted(tables)],
+            "examples": [_digest(tables[key]) for key in sorted(tables)],
             "texts": self._movie_texts.digest(),
         }
         return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:32]
@@ -167,6 +168,9 @@ def _params(params: Params, seed: int, fraction: float) -> Params:
     return params.model_copy(update={"gate": gate, "training": training})
 
 
-def _conversations(table: pa.Table) -> str:
-    """Tells apart examples that are alike but for the dialogues that they are from."""
-    return hashlib.sha256(table["conversation_id"].to_numpy().tobytes()).hexdigest()
+def _digest(table: pa.Table) -> str:
+    """Tells examples apart, those too that are alike but for their dialogues or contexts."""
+    contexts = Ragged.from_column(table["contexts"])
+    dialogues = torch.from_numpy(table["conversation_id"].to_numpy().copy())
+    own = digest_of(dialogues, contexts.lengths, contexts.values)
+    return DialogueExamples.from_table(table).digest() + own
