@@ -1,7 +1,7 @@
 """The gate's examples → ``metrics/ablation.json``: what each of its parts is worth.
 
 The gate trained without one part after another and on fewer dialogues, scored on the validation
-split; the test split is not read.
+split; the test split is not read, but under the notebook's protocol, whose validation it is.
 """
 
 from pathlib import Path

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from stages.recommender import artifacts
+from stages.recommender.corpora.encoder_manifest import check_encoder
 from stages.recommender.dialogues import splits
 from stages.recommender.errors import run_stage
 from stages.recommender.evaluation.baselines.examples import Examples
@@ -24,6 +25,7 @@ from stages.recommender.evaluation.readings import PAPER_SPLIT, by_reading, mean
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.params import Params, load_params
 from stages.recommender.training.determinism import prepare
+from stages.recommender.training.encoder_limits import check_limits
 from stages.recommender.training.vectors import encoder_identity, frozen_encoder, frozen_vectors
 
 
@@ -95,15 +97,14 @@ def _joined(parts: list[Part]) -> Part:
 def _read(
     reading: str, split: str, vectors_of: Callable[[pa.Table, str], NDArray[np.float32]]
 ) -> Part:
-    table = artifacts.read_table(
-        artifacts.EXAMPLES / reading / f"{split}.parquet",
-        artifacts.EXAMPLE_SCHEMA,
-        "tokenize_dialogues",
-    )
+    file = artifacts.EXAMPLES / reading / f"{split}.parquet"
+    table = artifacts.read_table(file, artifacts.EXAMPLE_SCHEMA, "tokenize_dialogues")
+    check_limits(artifacts.ENCODER, table, file, "dialogues")
     return Part(table, vectors_of(table, f"sentence vectors, {reading} {split}"))
 
 
 def _sentence_encoder(params: Params) -> Callable[[pa.Table, str], NDArray[np.float32]]:
+    check_encoder(artifacts.ENCODER)
     machine = prepare(params.compute)
     identity = encoder_identity(artifacts.ENCODER)
     encoder = frozen_encoder(artifacts.ENCODER, identity, params.model.pooling, machine.device)

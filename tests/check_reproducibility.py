@@ -70,7 +70,7 @@ def run(clone: Path, *command: str) -> str:
 
 
 def clone_to(folder: Path) -> Path:
-    """A clone of the last commit, with the sample's parameters."""
+    """A clone of the last commit, in which a run can be committed."""
     run(ROOT, "git", "clone", "--quiet", str(ROOT), str(folder))
     run(folder, "git", "config", "user.name", "check")
     run(folder, "git", "config", "user.email", "check@localhost")

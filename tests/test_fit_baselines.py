@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from params_file import HERE, write_params
+from small_project import write_encoder
 
 from stages import fit_baselines
 from stages.recommender import artifacts
@@ -56,7 +57,7 @@ def project(here: Path, tiny_encoder: Path) -> Path:
     Of the paper's split, the training part has the label 5 and the test part the label 6.
     """
     configure(protocol="corrected")
-    shutil.copytree(tiny_encoder, artifacts.ENCODER)
+    write_encoder(tiny_encoder, artifacts.ENCODER)
     artifacts.write_table(artifacts.MOVIES, movies(), artifacts.MOVIE_SCHEMA)
     write_examples("whole", "train", examples(6, 0, 5, ["train"] * 6))
     write_examples("whole", "validation", examples(8, 10, 6, ["test"] * 8))

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from joblib import cpu_count
@@ -117,15 +117,17 @@ def sort_lock() -> None:
     """Put the entries of ``dvc.lock`` in the order in which one ``dvc repro`` writes them.
 
     DVC appends what is new, here in the order in which the trainings ended. A lock that is
-    half-written stays as it is, to be mended before the next run.
+    half-written stays as it is, to be mended before the next run; so does one beside a
+    ``dvc.yaml`` that DVC cannot read, which it has told by then.
     """
+    from dvc.exceptions import DvcException
     from dvc.repo import Repo
     from dvc.repo.reproduce import get_active_graph, plan_repro
     from dvc.utils.serialize import modify_yaml
 
     if not LOCK.is_file():
         return
-    with closing(Repo(_wait_for_lock=True)) as repo, repo.lock:
+    with suppress(DvcException), closing(Repo(_wait_for_lock=True)) as repo, repo.lock:
         if not LOCK.stat().st_size or not is_whole(LOCK):
             return
         planned = [stage.name for stage in plan_repro(get_active_graph(repo.index.graph))]

@@ -347,6 +347,15 @@ class Params(Section):
         return self
 
 
+def local_path(location: str) -> Path:
+    """A path as a user writes it, ``~`` standing for a home, if there is such a user."""
+    path = Path(location)
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
 def load_params(path: Path = PARAMS_FILE) -> Params:
     """Read and check the parameters.
 

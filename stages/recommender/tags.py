@@ -24,7 +24,8 @@ def tag_examples(
     """Select, shuffle and split the tags of the catalogue's movies, and tokenize them.
 
     A movie's first ``max_per_movie`` tags are taken, in the archive's order. Where several
-    catalogue movies are the same MovieLens movie, each gets its tags.
+    catalogue movies are the same MovieLens movie, each gets its tags. The split is one of rows: a
+    tag that several users gave a movie may stand in both parts.
 
     Args:
         tags: Of ``artifacts.MOVIELENS_TAG_SCHEMA``, part by part.

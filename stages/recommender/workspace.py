@@ -24,7 +24,7 @@ from stages.recommender import artifacts
 from stages.recommender.errors import UserError, run_stage
 from stages.recommender.job_runner import run_command
 from stages.recommender.mending import mend
-from stages.recommender.params import PARAMS_FILE, Params
+from stages.recommender.params import PARAMS_FILE, Params, local_path
 from stages.recommender.presets import load_preset, override
 from stages.recommender.yaml_files import checked, parse_yaml, read_yaml
 
@@ -91,6 +91,8 @@ def prepare(folder: Path, presets: list[str], values: list[str]) -> None:
     Raises:
         UserError: A preset, key or value is wrong; the workspace is then as it was.
     """
+    if not PARAMS_FILE.is_file():
+        raise UserError(f"no {PARAMS_FILE} here; run from the root of the project, where it lies")
     params = read_yaml(PARAMS_FILE)
     for preset in presets:
         override(params, load_preset(preset))
@@ -130,7 +132,7 @@ def from_here(location: str | None) -> str | None:
     """A path that means the same in another folder; a URL as it is."""
     if location is None or "://" in location:
         return location
-    return str(Path(location).expanduser().absolute())
+    return str(local_path(location).absolute())
 
 
 def _yaml(params: dict[str, Any]) -> str:

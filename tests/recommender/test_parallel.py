@@ -195,6 +195,19 @@ def test_a_half_written_lock_stays_for_the_mending_and_hides_no_failure(
     assert (project / "dvc.lock").read_text() == half
 
 
+def test_a_pipeline_that_dvc_cannot_read_is_told_by_dvc_alone(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "--jobs", "2")
+    lock = (project / "dvc.lock").read_bytes()
+    with (project / "dvc.yaml").open("a") as file:
+        file.write("  again: [no stage]\n")
+    with pytest.raises(UserError, match="a stage failed, see above"):
+        run(monkeypatch, "--jobs", "2")
+    assert "dvc.yaml' validation failed" in capfd.readouterr().err
+    assert (project / "dvc.lock").read_bytes() == lock
+
+
 @pytest.mark.usefixtures("project")
 def test_at_least_one_model_trains_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="--jobs is 0, but at least one model"):

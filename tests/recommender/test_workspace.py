@@ -198,6 +198,7 @@ def test_a_mistake_in_the_checkouts_parameters_is_told(checkout: Path) -> None:
         ("movielens.zip.location", "ml latest é.zip", "{here}/ml latest é.zip"),
         ("redial.zip.location", "/corpora/redial.zip", "/corpora/redial.zip"),
         ("redial.zip.location", "~/redial.zip", "{home}/redial.zip"),
+        ("redial.zip.location", "~no such user/redial.zip", "{here}/~no such user/redial.zip"),
         ("redial.zip.location", "https://a.org/b.zip", "https://a.org/b.zip"),
         ("encoder.folder", "my encoder", "{here}/my encoder"),
         ("encoder.folder", "null", None),

@@ -61,13 +61,14 @@ def message(text: Any = "a", sender: Any = 956) -> dict[str, Any]:
 
 # --- archives ----------------------------------------------------------------------------------
 
-WHOLE = dict.fromkeys(SPLITS, line())
+WHOLE = {SPLITS[0]: line(conversationId=7), SPLITS[1]: line()}
 LINES = b"".join(line(conversationId=number) for number in range(200))
 
 
 def archive_of(*names: str) -> Spoil:
     """Have these members in ReDial's archive, all of them whole."""
-    return lambda _: pack(REDIAL, dict.fromkeys(names, line()))
+    members = {name: line(conversationId=number) for number, name in enumerate(names)}
+    return lambda _: pack(REDIAL, members)
 
 
 def bytes_of(change: Callable[[bytearray], bytes | bytearray]) -> Spoil:
@@ -141,6 +142,7 @@ ARCHIVES: list[tuple[str, Spoil]] = [
     ("no members", archive_of()),
     ("wrong members", archive_of("ratings.csv", "README.txt")),
     ("a member lacks", archive_of(SPLITS[0])),
+    ("packed by LZMA", lambda _: pack(REDIAL, WHOLE, zipfile.ZIP_LZMA)),
     ("a member twice", archive_of(*SPLITS, f"copy/{SPLITS[0]}")),
     ("a password", bytes_of(encrypted)),
     ("a path that leads up", archive_of(*SPLITS, "../evil.jsonl")),
@@ -208,6 +210,7 @@ DIALOGUES: list[tuple[str, bytes]] = [
     ("a form's answer is text", line(initiatorQuestions={"1": {"liked": "1"}})),
     ("a form's answer has nine bits", line(initiatorQuestions={"1": {"seen": 300}})),
     ("a dialogue twice", line(conversationId=7)),
+    ("a dialogue of both files", line()),
     ("a line of absurd length", line(**message("a" * (1 << 20)))),
 ]
 

@@ -220,6 +220,8 @@ FILES: list[tuple[str, str, Spoil]] = [
     ),
     ("no such package", "download_encoder", settings(source="package", package="not_installed")),
     ("a package without files", "download_encoder", settings(source="package", package="json")),
+    ("gathered: no record, baselines", "fit_baselines", gone(GATHERED / "manifest.json")),
+    ("gathered: short, baselines", "fit_baselines", config({"max_position_embeddings": 9})),
     ("gathered: no record", "train", gone(GATHERED / "manifest.json")),
     ("gathered: the record is cut", "train", content(GATHERED / "manifest.json", half)),
     ("gathered: a file is missing", "train", gone(GATHERED / "model.safetensors")),

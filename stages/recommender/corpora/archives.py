@@ -1,10 +1,11 @@
 """Members of a zip archive read in place: nothing is unpacked onto the disk.
 
 The directory of the archive is checked before anything is read, and a member is never read past
-the size that the directory gives, so that a small file cannot fill memory or disk.
+the size that the directory gives, so that a small file cannot fill memory or disk. Only deflated
+and stored members are read: of others, zipfile decompresses all that it read before it looks at
+that size.
 """
 
-import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -19,8 +20,9 @@ MAX_RATIO = 200
 """Uncompressed over compressed size; text in these corpora stays under 10."""
 
 _ENCRYPTED = 0x1
+_READ = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # what zipfile lets through when the bytes are not what the directory says
-_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
 
 
 class Archive:
@@ -57,8 +59,8 @@ class Archive:
         """The bytes of the member with this file name, decompressed as they are read.
 
         Raises:
-            UserError: It is missing, encrypted, too large, or damaged; damage shows while the
-                block that reads it runs.
+            UserError: It is missing, encrypted, packed in another way, too large, or damaged;
+                damage shows while the block that reads it runs.
         """
         name = self.find(file_name)
         if name is None:
@@ -68,6 +70,11 @@ class Archive:
         if member.flag_bits & _ENCRYPTED:
             raise UserError(
                 f"{self.path}: {name} is protected by a password; pack it again without one"
+            )
+        if member.compress_type not in _READ:
+            raise UserError(
+                f"{self.path}: {name} is packed by zip's method {member.compress_type}, but only 0 "
+                "(stored) and 8 (deflated) are read; pack it again by deflate"
             )
         if member.file_size > MAX_MEMBER_BYTES or member.file_size > MAX_RATIO * max(
             member.compress_size, 1

@@ -17,7 +17,7 @@ from stages.recommender.corpora.fetching import DOWNLOADS
 from stages.recommender.corpora.hub import hub_file
 from stages.recommender.corpora.patience import PATIENCE, Patience
 from stages.recommender.errors import UserError
-from stages.recommender.params import Encoder
+from stages.recommender.params import Encoder, local_path
 
 PACKAGE_FOLDER = "model"
 """The folder of a package that has the files."""
@@ -94,7 +94,7 @@ def _find(encoder: Encoder, name: str, cache: Path, patience: Patience) -> Trave
             place = _package_folder(encoder.package)
             shown, setting = f"the package {encoder.package}", "encoder.package"
         case "folder":
-            place = Path(encoder.folder or "").expanduser()
+            place = local_path(encoder.folder or "")
             shown, setting = f"the folder {place}", "encoder.folder"
     file = place.joinpath(name)
     if not file.is_file():

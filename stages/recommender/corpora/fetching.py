@@ -26,6 +26,7 @@ from stages.recommender.artifacts import CACHE
 from stages.recommender.corpora.checksums import check_sha256, sha256_of
 from stages.recommender.corpora.patience import PATIENCE, PassingTroubleError, Patience, persist
 from stages.recommender.errors import UserError
+from stages.recommender.params import local_path
 
 DOWNLOADS = CACHE / "downloads"
 
@@ -70,7 +71,7 @@ def fetch(
     """
     scheme = _SCHEME.match(location)
     if scheme is None:
-        path = Path(location).expanduser()
+        path = local_path(location)
         if not path.is_file():
             kind = "is a folder" if path.is_dir() else "is not there"
             raise UserError(f"{path} {kind}; name a file or a URL in {setting}")

@@ -54,10 +54,11 @@ def read_archive(path: Path) -> Parts:
 
 def read_members(archive: Archive) -> Parts:
     """Read the official archive where it is open already; see :func:`read_archive`."""
+    places: dict[int, str] = {}
     for split in SPLITS:
         name = f"{split}_data.jsonl"
         with archive.open(name) as file:
-            for part in _tables(_parsed_lines(_lines(file, f"{archive.path}: {name}"))):
+            for part in _tables(_parsed_lines(_lines(file, f"{archive.path}: {name}")), places):
                 yield split, part
 
 
@@ -98,8 +99,9 @@ def read_hub(hub: Hub, *, cache: Path = DOWNLOADS, patience: Patience = PATIENCE
             )
             for name in names
         ]
+    places: dict[int, str] = {}
     for split in SPLITS:
-        for part in _tables(row for path in paths[split] for row in _parsed_rows(path)):
+        for part in _tables((row for path in paths[split] for row in _parsed_rows(path)), places):
             yield split, part
 
 
@@ -149,9 +151,16 @@ def _parsed_rows(path: Path) -> Iterator[tuple[str, Dialogue]]:
         ) from None
 
 
-def _tables(dialogues: Iterable[tuple[str, Dialogue]]) -> Iterator[pa.Table]:
-    """Tables of :data:`~stages.recommender.artifacts.ROWS` rows; the last may have none."""
-    places: dict[int, str] = {}
+def _tables(
+    dialogues: Iterable[tuple[str, Dialogue]], places: dict[int, str]
+) -> Iterator[pa.Table]:
+    """Tables of :data:`~stages.recommender.artifacts.ROWS` rows; the last may have none.
+
+    Args:
+        dialogues: Each with the words that say where it stands.
+        places: The same by id, of the dialogues before; those of these are added. An id tells a
+            dialogue from all others, those of the other split among them.
+    """
     rows: list[dict[str, Any]] = []
     for place, dialogue in dialogues:
         number = dialogue.conversation_id

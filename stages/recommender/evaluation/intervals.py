@@ -17,6 +17,8 @@ RESAMPLES = 9_999
 SEED = 42
 
 _RESAMPLES_AT_ONCE = 1_000
+_COUNTED_AT_ONCE = 1_000_000
+"""Dialogues drawn, so that counting them takes little memory beside the counts."""
 
 Values = NDArray[np.float64]
 
@@ -131,9 +133,14 @@ class Dialogues:
         generator = np.random.default_rng(self.seed)
         for size in _portions(self.resamples):
             drawn = generator.integers(0, self.count, (size, self.count), dtype=np.int32)
-            places = drawn + np.arange(0, size * self.count, self.count)[:, None]
-            times = np.bincount(places.ravel(), minlength=size * self.count)
-            yield times.reshape(size, self.count).astype(np.float64)
+            times = np.empty((size, self.count))
+            rows = max(1, _COUNTED_AT_ONCE // self.count)
+            for start in range(0, size, rows):
+                part = times[start : start + rows]
+                places = drawn[start : start + rows] + self.count * np.arange(len(part))[:, None]
+                counts = np.bincount(places.ravel(), minlength=part.size)
+                part[:] = counts.reshape(part.shape)
+            yield times
 
 
 def compare(

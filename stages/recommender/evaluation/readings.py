@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from stages.recommender.errors import UserError
 from stages.recommender.evaluation import metrics
 from stages.recommender.evaluation.rankings import Rankings, fresh, new
 
@@ -52,10 +53,13 @@ def by_reading(table: pa.Table) -> dict[str, list[Rankings]]:
 
     Args:
         table: Of ``artifacts.RANKING_SCHEMA``.
+
+    Raises:
+        UserError: A filter leaves no example.
     """
     scored = table.group_by(["reading"]).aggregate([("repeat", "max")]).to_pylist()
     repeats = {row["reading"]: row["repeat_max"] + 1 for row in scored}
-    return {
+    found = {
         name: [
             reading.keep(Rankings.from_table(table, reading.scored, repeat))
             for repeat in range(repeats[reading.scored])
@@ -63,6 +67,13 @@ def by_reading(table: pa.Table) -> dict[str, list[Rankings]]:
         for name, reading in READINGS.items()
         if reading.scored in repeats
     }
+    for name, trainings in found.items():
+        if not all(len(rankings) for rankings in trainings):
+            raise UserError(
+                f"reading {name}: no example has a label that its request does not mention, so "
+                "that there is nothing to score; use more dialogues"
+            )
+    return found
 
 
 def mean_scores(trainings: Sequence[Rankings]) -> dict[str, float]:

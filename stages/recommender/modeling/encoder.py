@@ -104,8 +104,14 @@ class SentenceEncoder(nn.Module):
         return EncoderSizes(self.width, vocabulary, sum(p.numel() for p in self.parameters()))
 
     def _freeze(self, trainable_layers: int | str, parameter: str) -> None:
-        layers = self.transformer.encoder.layer
         if isinstance(trainable_layers, int):
+            layers = getattr(getattr(self.transformer, "encoder", None), "layer", None)
+            if layers is None:
+                raise UserError(
+                    f"{parameter} is {trainable_layers}, but the encoder keeps its layers in "
+                    "another way than BERT does, so that some of them cannot be chosen; use all or "
+                    "none"
+                )
             if trainable_layers > len(layers):
                 raise UserError(
                     f"{parameter} is {trainable_layers}, but the encoder has "

@@ -103,6 +103,7 @@ def report(collected: Collected, table: pd.DataFrame, params: Params) -> Report:
         for name, entry in collected.entries.items()
         if entry.history is not None
     }
+    split = "test" if params.dialogues.protocol == "notebook" else "validation"
     return Report(
         corpus=corpus_name(params),
         run=how_it_ran(params),
@@ -117,11 +118,11 @@ def report(collected: Collected, table: pd.DataFrame, params: Params) -> Report:
         references=registry.NAMES,
         tests=tuple(_tests(collected)),
         histories=histories,
-        evaluation_split="test" if params.dialogues.protocol == "notebook" else "validation",
+        evaluation_split=split,
         published_column=_paper_column(table),
         turn_systems=tuple(_turn_systems(collected)),
         ladder=None if collected.ladder is None else ladder(collected.ladder),
-        ablation=None if collected.ablation is None else ablation(collected.ablation),
+        ablation=None if collected.ablation is None else ablation(collected.ablation, split),
         coverage=_coverage(collected.coverage),
         errors=_errors(collected, best_on_validation(collected)),
         figures=dict(_flat(collected.figures)),
@@ -194,8 +195,13 @@ def ladder(found: Mapping[str, Any]) -> Ladder:
     return Ladder(tuple(rungs[0].scores), rungs, found["variant"], _trainings(found))
 
 
-def ablation(found: Mapping[str, Any]) -> Ablation:
-    """The ablation that ``stages.ablate`` wrote, with the part first that is missed most."""
+def ablation(found: Mapping[str, Any], split: str) -> Ablation:
+    """The ablation that ``stages.ablate`` wrote, with the part first that is missed most.
+
+    Args:
+        found: What it wrote.
+        split: On which it scored.
+    """
     parts = [
         WithoutPart(part["name"], part["note"], _scores(part["scores"]), _changes(part["changes"]))
         for part in found["parts"]
@@ -216,11 +222,15 @@ def ablation(found: Mapping[str, Any]) -> Ablation:
             for each in found["altered"]
         ),
         trainings=_trainings(found),
+        split=split,
     )
 
 
 def best_on_validation(collected: Collected) -> str:
-    """The trained model with the best validation nDCG@10: chosen without the test split."""
+    """The trained model with the best validation nDCG@10.
+
+    The test split has no part in it, but under the notebook's protocol, whose validation it is.
+    """
     scores = {
         name: entry.selected["eval_ndcg_at_10"]
         for name, entry in collected.entries.items()
@@ -232,8 +242,9 @@ def best_on_validation(collected: Collected) -> str:
 def comparisons(collected: Collected) -> list[tuple[str, Comparison]]:
     """Paired tests on nDCG@10, each with its reading, corrected for the number of all of them.
 
-    The model chosen on validation is tested against each baseline under every reading of
-    :data:`TESTED` that was scored, the weighted trainer against the original one under the first.
+    The model that :func:`best_on_validation` chose is tested against each baseline under every
+    reading of :data:`TESTED` that was scored, the weighted trainer against the original one under
+    the first.
 
     Raises:
         ValueError: Two models answer different examples under one reading.

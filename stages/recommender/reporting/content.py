@@ -125,6 +125,7 @@ class Ablation:
         curve: On fewer dialogues first, on all of them last.
         altered: Its answers decided otherwise, by an oracle or never to repeat.
         trainings: How each was trained: ``6 epochs, one seed``.
+        split: On which all are scored.
     """
 
     model: str
@@ -135,6 +136,7 @@ class Ablation:
     curve: tuple[CurvePoint, ...] = ()
     altered: tuple[Altered, ...] = ()
     trainings: str = ""
+    split: str = "validation"
 
 
 @dataclass(frozen=True)

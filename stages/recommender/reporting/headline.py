@@ -15,11 +15,12 @@ def finding(
     score_column: str,
     references: Sequence[str] = (),
     tests: Sequence[PairedTest] = (),
+    split: str = "validation",
 ) -> str:
     """One sentence: the chosen model's score, and what it beats or is beaten by.
 
     The chosen model is the one that was tested against the baselines, which is chosen on
-    validation; without such tests, the one with the best score. That a model beats another is said
+    ``split``; without such tests, the one with the best score. That a model beats another is said
     only where :attr:`~stages.recommender.reporting.content.PairedTest.verdict` does.
 
     Args:
@@ -27,6 +28,7 @@ def finding(
         score_column: The score, such as ``all ndcg@10``.
         references: The baselines of the table to compare with, in this order.
         tests: Paired tests; those under other readings are left out.
+        split: The one that was scored after each epoch.
 
     Returns:
         The sentence; empty where no trained model has the score.
@@ -47,7 +49,7 @@ def finding(
     }
     if against:
         [chosen] = {test.first for test in against.values()}
-        count = f"Of {len(trained)} trained models, {chosen}, chosen on validation,"
+        count = f"Of {len(trained)} trained models, {chosen}, chosen on {split},"
     else:
         chosen = max(trained, key=lambda model: scores[model].value)
         count = f"Of {len(trained)} trained models, {chosen} scores highest: it"

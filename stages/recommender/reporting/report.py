@@ -74,7 +74,11 @@ def _finding(report: Report) -> str:
     if report.results is None:
         return ""
     return headline.finding(
-        report.results, report.score_columns[0], report.references, report.tests
+        report.results,
+        report.score_columns[0],
+        report.references,
+        report.tests,
+        report.evaluation_split,
     )
 
 

@@ -174,7 +174,7 @@ def bounds(size: int) -> tuple[int, int]:
 def begin_alike(model: nn.Module) -> None:
     """Give a model the weights and buffers that it has in the first process.
 
-    A seed is not enough: the first alone makes sentence vectors, which may draw random numbers.
+    Whatever each has drawn before, it need not rely on a seed.
     """
     if count() > 1:
         for tensor in model.state_dict().values():

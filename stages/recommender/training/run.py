@@ -4,7 +4,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -310,7 +310,9 @@ class SeedRun:
         """The encoder's, which is frozen where none is learning."""
         if learning is not None:
             return learning.sizes
-        return self._frozen_encoder().sizes(artifacts.CACHE / "vectors")
+        encoder, folder = self._frozen_encoder(), artifacts.CACHE / "vectors"
+        sizes = processes.of_first(lambda: json.dumps(asdict(encoder.sizes(folder))).encode())
+        return EncoderSizes(**json.loads(sizes))
 
     def _dialogues(self, reading: str, split: str) -> DialogueExamples:
         examples = DialogueExamples.from_table(self.inputs.examples[reading, split])

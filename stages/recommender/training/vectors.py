@@ -1,11 +1,13 @@
 """Sentence vectors of a frozen encoder: computed once, kept, shared by all models."""
 
 import hashlib
+import inspect
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import cache, lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
 
@@ -154,14 +156,20 @@ def frozen_encoder(
     lock = Lock()
 
     @cache
-    def loaded() -> SentenceEncoder:
-        # weights that a folder lacks are drawn: a seed that is set means the same without loading
-        with torch.random.fork_rng():
-            return SentenceEncoder(folder, pooling, "none").to(device)
+    def loaded() -> SentenceEncoder | UserError:
+        try:
+            # what a folder lacks is drawn: a seed that is set means the same without loading
+            with torch.random.fork_rng([device] if device.type == "cuda" else []):
+                return SentenceEncoder(folder, pooling, "none").to(device)
+        except UserError as error:
+            return error
 
     def load() -> SentenceEncoder:
         with lock:
-            return loaded()
+            encoder = loaded()
+        if isinstance(encoder, UserError):
+            raise encoder  # of all that wait for it, one alone tries
+        return encoder
 
     return FrozenEncoder(identity, pooling, load)
 
@@ -186,8 +194,13 @@ def _distinct(tokens: Ragged) -> tuple[Tensor, Tensor]:
 
 
 def encoder_identity(folder: Path) -> str:
-    """What tells an encoder from any other: the sha256 of its configuration and weights."""
-    digest = hashlib.sha256()
+    """What tells an encoder's vectors from those of any other.
+
+    The sha256 of its configuration and weights, and of the code that makes vectors by them.
+    """
+    digest = hashlib.sha256(version("transformers").encode())
+    for part in (SentenceEncoder, Ragged):
+        digest.update(Path(inspect.getfile(part)).read_bytes())
     for name in ("config.json", "model.safetensors"):
         with (folder / name).open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

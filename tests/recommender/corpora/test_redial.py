@@ -63,7 +63,8 @@ def test_a_dialogue_becomes_a_row(tmp_path: Path) -> None:
 
 
 def test_the_table_can_be_written(tmp_path: Path) -> None:
-    table = whole(redial.read_archive(pack(tmp_path / "a.zip", line(), line())))["test"]
+    archive = pack(tmp_path / "a.zip", line(conversationId="1"), line())
+    table = whole(redial.read_archive(archive))["test"]
     write_table(tmp_path / "a.parquet", table, DIALOGUE_SCHEMA)
     assert read_table(tmp_path / "a.parquet", DIALOGUE_SCHEMA, "x").to_pylist() == [ROW]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModel
+from transformers import AlbertConfig, AutoModel, DistilBertConfig, PretrainedConfig
 
 from stages.recommender.errors import UserError
 from stages.recommender.modeling import encoder as encoder_module
@@ -87,3 +87,40 @@ def test_no_code_of_a_folder_is_run(
     with pytest.raises(UserError, match="holds no encoder that can be loaded"):
         SentenceEncoder(folder, "mean", "none")
     assert not ran.exists()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        DistilBertConfig(
+            vocab_size=40,
+            max_position_embeddings=40,
+            dim=16,
+            n_layers=2,
+            n_heads=2,
+            hidden_dim=32,
+        ),
+        AlbertConfig(
+            vocab_size=40,
+            max_position_embeddings=40,
+            embedding_size=8,
+            hidden_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=32,
+        ),
+    ],
+    ids=lambda config: config.model_type,
+)
+def test_an_encoder_with_its_layers_elsewhere_learns_whole_or_not_at_all(
+    config: PretrainedConfig, tmp_path: Path
+) -> None:
+    AutoModel.from_config(config).save_pretrained(tmp_path)
+    for layers in ("none", "all"):
+        encoder = SentenceEncoder(tmp_path, "mean", layers).eval()
+        assert (encoder.width, encoder.sizes.vocabulary) == (16, 40)
+        assert all(p.requires_grad == (layers == "all") for p in encoder.parameters())
+        for text, vector in zip(TEXTS, encoder(TOKENS), strict=True):
+            torch.testing.assert_close(vector, by_hand(tmp_path, text, "mean"))
+    with pytest.raises(UserError, match="trainable_layers is 1, but the encoder keeps its layers"):
+        SentenceEncoder(tmp_path, "mean", 1)

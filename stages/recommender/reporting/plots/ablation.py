@@ -31,7 +31,7 @@ def ablation(found: Ablation, look: Look = WIDE) -> Figure:
     figure = dots.side_by_side(panels, titles, look, differences=True)
     with look.applied():
         figure.supxlabel(
-            f"change of {found.model} on validation without the part, 95% interval",
+            f"change of {found.model} on {found.split} without the part, 95% interval",
             color=LIGHT.muted,
             fontsize="medium",
         )
@@ -65,7 +65,7 @@ def learning_curve(found: Ablation, look: Look = WIDE) -> Figure:
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.set_xlabel("training dialogues")
         metric = results.parts(found.score_columns[0])[1]
-        axes.set_title(f"{results.metric_heading(metric)} on validation")
+        axes.set_title(f"{results.metric_heading(metric)} on {found.split}")
         _label_ends(axes, found, look)
     return figure
 
