@@ -24,7 +24,7 @@ from stages.recommender.evaluation.readings import MEANINGS
 from stages.recommender.evaluation.scores import by_example
 from stages.recommender.params import Encoder, Params
 from stages.recommender.reporting import results
-from stages.recommender.reporting.collected import Collected, Entry
+from stages.recommender.reporting.collected import SELECTED_BY, Collected, Entry
 from stages.recommender.reporting.content import (
     Ablation,
     Altered,
@@ -232,7 +232,7 @@ def best_on_validation(collected: Collected) -> str:
     The test split has no part in it, but under the notebook's protocol, whose validation it is.
     """
     scores = {
-        name: entry.selected["eval_ndcg_at_10"]
+        name: entry.selected[SELECTED_BY]
         for name, entry in collected.entries.items()
         if entry.selected
     }

@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from stages.recommender import artifacts
+from stages.recommender.errors import UserError
 from stages.recommender.evaluation.baselines import registry
 from stages.recommender.evaluation.movie_lists import MovieLists
 from stages.recommender.evaluation.rankings import Rankings
 from stages.recommender.evaluation.readings import by_reading
 from stages.recommender.evaluation.scores import Scores, score
 from stages.recommender.params import ModelEntry, Params
+
+SELECTED_BY = "eval_ndcg_at_10"
+"""The column of a history whose first maximum is the selected epoch."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Entry:
         """The selected epoch's row of the history: the first of the best; none for a baseline."""
         if self.history is None:
             return None
-        row = self.history["eval_ndcg_at_10"].to_numpy().argmax()
+        row = self.history[SELECTED_BY].to_numpy().argmax()
         return {str(key): float(value) for key, value in self.history.iloc[row].items()}
 
 
@@ -116,5 +120,26 @@ def _entry(
             reading: score(answers, movies, training_labels)
             for reading, answers in rankings.items()
         },
-        history=pd.read_csv(artifacts.HISTORY / f"{name}.csv") if parts else None,
+        history=read_history(name) if parts else None,
     )
+
+
+def read_history(name: str) -> pd.DataFrame:
+    """The epochs of a model.
+
+    Raises:
+        UserError: The file is missing or damaged.
+    """
+    path = artifacts.HISTORY / f"{name}.csv"
+    try:
+        history = pd.read_csv(path)
+        if history.empty or SELECTED_BY not in history:
+            raise ValueError(f"no epoch with its {SELECTED_BY}")
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; make it with: dvc repro train@{name}") from None
+    except ValueError as error:  # which pandas' own errors are
+        raise UserError(
+            f"{path} is no whole history ({str(error).splitlines()[0]}); make it again with: "
+            f"dvc repro -f -s train@{name}"
+        ) from None
+    return history
