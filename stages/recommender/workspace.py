@@ -98,7 +98,9 @@ def prepare(folder: Path, presets: list[str], values: list[str]) -> None:
         override(params, load_preset(preset))
     for assignment in values:
         _assign(params, assignment)
-    checked(Params, params, PARAMS_FILE)
+    given = [f"--preset {preset}" for preset in presets]
+    given += [f"--set {value.partition('=')[0]}" for value in values]  # no value: it may be secret
+    checked(Params, params, f"{PARAMS_FILE} under {', '.join(given)}" if given else PARAMS_FILE)
     for *sections, last in PATHS:
         section = params
         for key in sections:

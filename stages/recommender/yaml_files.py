@@ -50,13 +50,13 @@ def parse_yaml(text: str) -> Any:
         raise ValueError(f": {' '.join(str(error).split())}") from None
 
 
-def checked(model: type[Model], content: Mapping[str, Any], path: Path) -> Model:
+def checked(model: type[Model], content: Mapping[str, Any], source: Path | str) -> Model:
     """What :func:`read_yaml` read, as a model.
 
     Args:
         model: What to make of it.
         content: Keys and values.
-        path: The file that they belong to, to name it.
+        source: Where they come from, to name it.
 
     Raises:
         UserError: A key is unknown, missing, of the wrong type or out of range.
@@ -65,7 +65,7 @@ def checked(model: type[Model], content: Mapping[str, Any], path: Path) -> Model
         return model.model_validate(content)
     except ValidationError as error:
         problem = _first(error.errors(include_url=False), content)
-        raise UserError(f"{path}: {problem}") from None
+        raise UserError(f"{source}: {problem}") from None
 
 
 def _first(problems: Sequence[ErrorDetails], content: Mapping[str, Any]) -> str:

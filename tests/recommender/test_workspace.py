@@ -142,18 +142,22 @@ def test_presets_come_over_the_checkouts_parameters_and_values_over_both() -> No
         (
             [],
             ["training.epochs=many"],
-            "params.yaml: training.epochs is 'many' (text) but should be a valid integer; change",
+            "params.yaml under --set training.epochs: training.epochs is 'many' (text)",
         ),
         (
             [],
             ["training.epochs="],
-            "params.yaml: training.epochs is nothing but should be a valid integer; change it",
+            "params.yaml under --set training.epochs: training.epochs is nothing but",
         ),
-        ([], ["loss=1"], "params.yaml: loss is 1 but should map keys to values; change it"),
+        (
+            [],
+            ["loss=1"],
+            "params.yaml under --set loss: loss is 1 but should map",
+        ),
         (
             [],
             ["encoder.source=folder"],
-            "params.yaml: encoder.source is folder, so encoder.folder must name one",
+            "params.yaml under --set encoder.source: encoder.source is folder, so",
         ),
         (
             ["smaple"],
@@ -163,7 +167,7 @@ def test_presets_come_over_the_checkouts_parameters_and_values_over_both() -> No
         (
             ["mine"],
             [],
-            "params.yaml: training.epoch is no parameter; remove it or mend its spelling",
+            "params.yaml under --preset mine: training.epoch is no parameter;",
         ),
     ],
 )
