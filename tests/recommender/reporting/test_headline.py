@@ -81,3 +81,10 @@ def test_coverage_is_told_in_parts() -> None:
     coverage = Coverage((Matched("title", 70, 900), Matched("year", 20, 60)), Matched("", 10, 40))
     assert headline.joined(coverage) == "96.0% of mentions, 90.0% of movies"
     assert headline.joined(Coverage((), Matched("none", 0, 0))) == ""
+
+
+def test_the_split_that_chose_is_named() -> None:
+    tests = [paired("popular", 0.07, 0.001)]
+    told = headline.finding(made_up_report.results(), "all ndcg@10", REFERENCES, tests, "test")
+    assert ", chosen on test," in told
+    assert "validation" not in told
