@@ -6,7 +6,7 @@ Sections stand in the file's order. Each stage takes the sections it needs from
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -366,6 +366,15 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
         UserError: The file is missing or no YAML, or a key is unknown, missing, of the wrong
             type or out of range.
     """
+    return checked(Params, read_params_file(path), path)
+
+
+def read_params_file(path: Path = PARAMS_FILE) -> dict[str, Any]:
+    """The parameters as they are written, not checked.
+
+    Raises:
+        UserError: The file is missing or no YAML.
+    """
     if not path.is_file():
         raise UserError(f"no {path} here; run from the root of the project, where it lies")
-    return checked(Params, read_yaml(path), path)
+    return read_yaml(path)

@@ -24,9 +24,9 @@ from stages.recommender import artifacts
 from stages.recommender.errors import UserError, run_stage
 from stages.recommender.job_runner import run_command
 from stages.recommender.mending import mend
-from stages.recommender.params import PARAMS_FILE, Params, local_path
+from stages.recommender.params import PARAMS_FILE, Params, local_path, read_params_file
 from stages.recommender.presets import load_preset, override
-from stages.recommender.yaml_files import checked, parse_yaml, read_yaml
+from stages.recommender.yaml_files import checked, parse_yaml
 
 RUNS = Path("runs")
 COPIED = ("dvc.yaml", ".dvcignore", "stages")
@@ -91,9 +91,7 @@ def prepare(folder: Path, presets: list[str], values: list[str]) -> None:
     Raises:
         UserError: A preset, key or value is wrong; the workspace is then as it was.
     """
-    if not PARAMS_FILE.is_file():
-        raise UserError(f"no {PARAMS_FILE} here; run from the root of the project, where it lies")
-    params = read_yaml(PARAMS_FILE)
+    params = read_params_file()
     for preset in presets:
         override(params, load_preset(preset))
     for assignment in values:

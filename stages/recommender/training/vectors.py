@@ -107,8 +107,9 @@ def frozen_vectors(
         with FileLock(path.with_suffix(".lock")):
             vectors = _read(path)
             if vectors is None:
+                network = encoder.load().eval()
                 with torch.inference_mode(), machine.autocast():
-                    vectors = encoder.load().eval()(block.to(machine.device)).cpu()
+                    vectors = network(block.to(machine.device)).cpu()
                 with atomic_file(path) as partial:
                     save_file({"vectors": vectors.contiguous()}, partial)
         return vectors

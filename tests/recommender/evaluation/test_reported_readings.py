@@ -14,11 +14,9 @@ def rankings(reading: str, labels: list[list[int]]) -> pa.Table:
             "repeat": 0,
             "conversation_id": number,
             "turn": -1,
-            "text": "",
             "mentions": [1],
             "labels": each,
             "ranking": [2, 1, 0],
-            "scores": [3.0, 2.0, 1.0],
         }
         for number, each in enumerate(labels)
     ]
