@@ -154,6 +154,17 @@ class Run:
                 self._changed.wait(0.05)
             return phase in self.began
 
+    def wait_for_command(self) -> None:
+        """Wait for the process that the preloaded one forks: before it no signal can be heard."""
+        while self.process.poll() is None:
+            for process in psutil.process_iter():
+                with suppress(psutil.Error, ProcessLookupError):
+                    if process.pid != self.process.pid and os.getpgid(process.pid) == (
+                        self.process.pid
+                    ):
+                        return
+            time.sleep(0.01)
+
     def finish(self, timeout: float = 600) -> int:
         """Wait for its end; the exit code."""
         code = self.process.wait(timeout)
@@ -253,6 +264,7 @@ class Trial:
         if run.wait_for(kill.phase):
             moment = run.began[kill.phase] + kill.fraction * self.durations[kill.phase]
             time.sleep(max(0.0, moment - time.monotonic()))
+        run.wait_for_command()
         problems = list(self._stop(run, kill, checkout))
         ended = self._look(run, kill, checkout)
         problems += self._check_half(checkout)
@@ -279,7 +291,7 @@ class Trial:
         with suppress(ProcessLookupError):
             # both reach the command and not what it started, which is in a group of its own
             os.killpg(run.process.pid, getattr(signal, kill.how))
-        code = run.finish(60)
+        code = run.finish()
         if was_over:
             return
         if (code != 1 or not run.output.rstrip().endswith(INTERRUPTED)) and code != 0:
