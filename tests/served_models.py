@@ -18,6 +18,7 @@ from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.gate import GatedRecommender
 from stages.recommender.modeling.mention_context import MentionContext
 from stages.recommender.modeling.model_folder import ModelConfig, save_model
+from stages.recommender.modeling.neighbours import Neighbours
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender
 from stages.recommender.params import Gate, Mentions, Model, Titles
@@ -40,6 +41,9 @@ GATE = Gate(
     context_embedding_size=4,
     context_hidden_size=6,
     shrinkage=2.0,
+    neighbours=2,
+    neighbour_sharpness=3.0,
+    neighbour_mentions=0.5,
     movie_text_weight=0.2,
     learning_rate=0.001,
     rule_learning_rate=0.03,
@@ -80,14 +84,17 @@ def write_gate(root: Path, encoder_files: Path) -> Path:
     torch.manual_seed(0)
     encoder = SentenceEncoder(encoder_files, "mean", trainable_layers="none")
     movies = catalogue.num_rows
+    named = Ragged(torch.tensor([0, 1, 2, 1, 3]), torch.tensor([3, 2]))
     counts = Cooccurrence.count(
-        Ragged(torch.tensor([0, 1, 2, 1, 3]), torch.tensor([3, 2])),
+        named,
         Ragged(torch.tensor([1, 2, 3]), torch.tensor([2, 1])),
         movies,
         GATE.shrinkage,
     )
+    neighbours = Neighbours(2, 5, movies, encoder.width, GATE)
+    neighbours.remember(torch.randn(2, encoder.width), named)
     context = MentionContext(encoder.sizes.vocabulary, READ_TITLES.context_tokens, GATE)
-    model = GatedRecommender(torch.randn(movies, encoder.width), counts, context, GATE)
+    model = GatedRecommender(torch.randn(movies, encoder.width), counts, neighbours, context, GATE)
     model.start_from(torch.randn(20, encoder.width))
     torch.nn.init.normal_(model.repeat_said.weight)  # as if it had learned to read around them
     config = ModelConfig(

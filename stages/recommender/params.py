@@ -223,6 +223,12 @@ class Gate(Section):
     """Of the network that reads the words around a mention."""
     shrinkage: Positive
     """Dialogues imagined beside those that are counted for the co-occurrence term."""
+    neighbours: Count
+    """Training dialogues most like a request, which vote for the movies that they name."""
+    neighbour_sharpness: NotNegative
+    """How much more the more similar of them count."""
+    neighbour_mentions: NotNegative
+    """Of the movies that both name, in a similarity, beside the sentence vectors."""
     movie_text_weight: NotNegative
     """Of the cross-entropy of a movie from its own text."""
     learning_rate: Positive

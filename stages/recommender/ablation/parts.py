@@ -45,6 +45,13 @@ def _cooccurrence(trainee: Trainee) -> Trainee:
     return trainee
 
 
+def _neighbours(trainee: Trainee) -> Trainee:
+    near = gate_of(trainee).near
+    _fix(near.weight, 0.0)
+    _fix(near.bias, -math.inf)  # as above
+    return trainee
+
+
 def _repeat(trainee: Trainee) -> Trainee:
     gate = gate_of(trainee)
     biases = (gate.from_start, gate.from_end, gate.by_number)
@@ -78,7 +85,8 @@ def _taking_out(trainee: Trainee) -> Trainee:
     lessons = lessons_of(trainee)
     own = lessons.own
     nothing = Ragged(own.values[:0], torch.zeros_like(own.sizes))
-    return replace(trainee, train=replace(lessons, own=nothing))
+    unknown = torch.full_like(lessons.remembered, -1)
+    return replace(trainee, train=replace(lessons, own=nothing, remembered=unknown))
 
 
 def _other_readings(trainee: Trainee) -> Trainee:
@@ -110,6 +118,11 @@ PARTS = (
         "co-occurrence",
         "Which movies are recommended beside the mentioned ones is not looked up in the counts.",
         _cooccurrence,
+    ),
+    Part(
+        "the neighbours",
+        "The training dialogues most like a request do not vote for the movies that they name.",
+        _neighbours,
     ),
     Part(
         "the repeat term",
@@ -144,7 +157,7 @@ PARTS = (
     ),
     Part(
         "taking out the own dialogue",
-        "In training, the counts hold the very dialogue whose labels are to be predicted.",
+        "In training, counts and neighbours know the dialogue whose labels are to be predicted.",
         _taking_out,
     ),
     Part(

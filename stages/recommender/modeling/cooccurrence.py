@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from stages.recommender.modeling.ragged import Ragged
+from stages.recommender.modeling.runs import begins, runs
 
 FLOOR = 1e-4
 """Added to a rate before its logarithm: of what was hardly ever recommended, little is known."""
@@ -59,7 +60,7 @@ class Cooccurrence(nn.Module):
             shrinkage: See the class.
         """
         rows = named.rows()  # (named,)
-        of, place = _runs(_begins(recommended.sizes)[rows], recommended.sizes[rows])
+        of, place = runs(begins(recommended.sizes)[rows], recommended.sizes[rows])
         first, second = named.values[of], recommended.values[place]  # (pairs,)
         apart = first != second
         cells, counts = torch.unique(first[apart] * movies + second[apart], return_counts=True)
@@ -100,8 +101,8 @@ class Cooccurrence(nn.Module):
         weight = 1 / (named + self.shrinkage)  # (mentions,)
         total = torch.zeros(requests, device=device).index_add_(0, rows, weight)
 
-        begins = _begins(self.partners)[mentions.values]
-        mention, place = _runs(begins, self.partners[mentions.values])  # (pairs of the mentions,)
+        beginning = begins(self.partners)[mentions.values]
+        mention, place = runs(beginning, self.partners[mentions.values])  # (pairs of the mentions,)
         cells = rows[mention] * movies + self.recommended[place]
         counted = torch.zeros(requests * movies, device=device)
         counted.index_add_(0, cells, self.counts[place] * weight[mention])
@@ -116,18 +117,3 @@ class Cooccurrence(nn.Module):
         rate = rate / mentions.sizes[:, None].clamp(min=1)  # (requests, movies)
         rate = torch.where(mentions.sizes[:, None] > 0, rate, self.share).clamp(min=0)
         return torch.log(rate + FLOOR) - torch.log(self.share + FLOOR)
-
-
-def _begins(sizes: Tensor) -> Tensor:
-    """Where each of the runs begins that lie one after another: (runs,) → (runs,)."""
-    return torch.cumsum(sizes, 0) - sizes
-
-
-def _runs(begins: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
-    """All places of runs that each begin somewhere and have a size.
-
-    Returns:
-        For each place the number of its run, and the place. (places,) each
-    """
-    run = torch.repeat_interleave(sizes)
-    return run, torch.arange(len(run), device=run.device) + (begins - _begins(sizes))[run]

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from stages.recommender.modeling.cooccurrence import FLOOR, Cooccurrence
 from stages.recommender.modeling.mention_context import MentionContext
+from stages.recommender.modeling.neighbours import Neighbours
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.params import Gate
 
@@ -30,17 +31,19 @@ _TEXT_SCALE = 4.0
 
 
 class GatedRecommender(nn.Module):
-    """Sentence vector and reading → hidden layer → a logit a movie, the sum of three terms.
+    """Sentence vector and reading → hidden layer → a logit a movie, the sum of four terms.
 
     * explore: a bias that starts from the movie's popularity, and a product with the vector of
       its own text (title, year, genres, tags);
     * co-occurrence: its lift beside the mentioned movies, times a factor by request;
+    * neighbours: its lift in the training dialogues most like the request, likewise;
     * repeat, for the mentioned movies alone: a bias by request, by the words around each mention,
       and by the mention's place and the number of mentions in each reading.
 
     Args:
         movie_texts: Sentence vectors of the movies' texts. (movies, width)
         cooccurrence: Counts over the training dialogues.
+        neighbours: These dialogues.
         context: Reads the words around a mention.
         params: Sizes and dropout.
     """
@@ -54,12 +57,14 @@ class GatedRecommender(nn.Module):
         self,
         movie_texts: Tensor,
         cooccurrence: Cooccurrence,
+        neighbours: Neighbours,
         context: MentionContext,
         params: Gate,
     ) -> None:
         super().__init__()
         movies, width = movie_texts.shape
         self.cooccurrence = cooccurrence
+        self.neighbours = neighbours
         self.register_buffer("text_mean", movie_texts.mean(0))
         self.register_buffer("movie_texts", self._centred(movie_texts))
         self.register_buffer("mean", torch.zeros(width))
@@ -77,6 +82,9 @@ class GatedRecommender(nn.Module):
         self.lift = nn.Linear(params.hidden_size, 1)
         nn.init.zeros_(self.lift.weight)
         nn.init.constant_(self.lift.bias, 0.5)
+        self.near = nn.Linear(params.hidden_size, 1)
+        nn.init.zeros_(self.near.weight)
+        nn.init.constant_(self.near.bias, -0.5)
         self.repeat = nn.Linear(params.hidden_size, 1)
         nn.init.zeros_(self.repeat.weight)
         nn.init.zeros_(self.repeat.bias)
@@ -106,6 +114,7 @@ class GatedRecommender(nn.Module):
         readings: Tensor | None = None,
         own: Ragged | None = None,
         contexts: Ragged | None = None,
+        remembered: Tensor | None = None,
         said_in: Tensor | None = None,
     ) -> Tensor:
         """Score the catalogue.
@@ -116,6 +125,7 @@ class GatedRecommender(nn.Module):
             readings: Indices into :data:`READINGS`; ``None``: all ``before``. (requests,)
             own: See :meth:`Cooccurrence.forward`; for training.
             contexts: Token ids around the mentions, as many for each; ``None``: not known.
+            remembered: ``own`` of :meth:`Neighbours.forward`; for training.
             said_in: Where several sets of mentions share a sentence vector, the row of each in
                 ``sentences``; ``None``: each has its own. (rows of ``mentions``,)
 
@@ -129,8 +139,10 @@ class GatedRecommender(nn.Module):
         if said_in is not None:  # from here on a request is a row of mentions
             hidden, explored, readings = hidden[said_in], explored[said_in], readings[said_in]
         named = mentions.distinct()
+        near = self.neighbours(sentences, named, said_in, remembered)  # (requests, movies)
         lift = self.cooccurrence(named, own)  # (requests, movies)
         logits = explored + functional.softplus(self.lift(hidden)) * lift
+        logits = logits + functional.softplus(self.near(hidden)) * near
         rows = named.rows()  # (mentions,)
         places = torch.arange(len(rows), device=rows.device)
         places = places - (torch.cumsum(named.sizes, 0) - named.sizes)[rows]
@@ -169,6 +181,7 @@ class GatedRecommender(nn.Module):
         larger = deepcopy(self)
         larger.movie_texts = torch.cat([self.movie_texts, self._centred(texts)])
         larger.cooccurrence = self.cooccurrence.with_uncounted(len(texts))
+        larger.neighbours = self.neighbours.with_unnamed(len(texts))
         share = self.cooccurrence.share
         unknown = self.bias[share == share.min()].mean()
         larger.bias = nn.Parameter(torch.cat([self.bias, unknown.expand(len(texts))]).detach())
@@ -191,6 +204,6 @@ class GatedRecommender(nn.Module):
         return logits
 
 
-RULES = ("lift.", "from_start", "from_end", "by_number")
+RULES = ("lift.", "near.", "from_start", "from_end", "by_number")
 """The parameters, by the beginnings of their names, that are few and act on all requests alike:
 they learn at a rate of their own, without weight decay."""

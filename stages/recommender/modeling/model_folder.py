@@ -29,6 +29,7 @@ from stages.recommender.modeling.cooccurrence import Cooccurrence
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.gate import GatedRecommender
 from stages.recommender.modeling.mention_context import MARKS, MentionContext
+from stages.recommender.modeling.neighbours import Neighbours
 from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender, RecommenderNetwork
 from stages.recommender.params import Gate, Model, Titles
 from stages.recommender.title_usage import TitleUsage
@@ -117,7 +118,10 @@ def _network(config: ModelConfig, width: int, weights: Mapping[str, Tensor]) -> 
     counts = Cooccurrence(config.movies, pairs, config.gate.shrinkage)
     vocabulary = len(weights["context.words.weight"]) - MARKS
     context = MentionContext(vocabulary, config.titles.context_tokens, config.gate)
-    return GatedRecommender(torch.zeros(config.movies, width), counts, context, config.gate)
+    dialogues, named = len(weights["neighbours.keys"]), len(weights["neighbours.movies"])
+    neighbours = Neighbours(dialogues, named, config.movies, width, config.gate)
+    texts = torch.zeros(config.movies, width)
+    return GatedRecommender(texts, counts, neighbours, context, config.gate)
 
 
 def frozen_encoder(folder: Path, pooling: str) -> SentenceEncoder:

@@ -56,6 +56,8 @@ def without(model: GatedRecommender, movies: Tensor) -> GatedRecommender:
     smaller.cooccurrence.recommended.copy_(place[old.recommended.long()])
     for name in ("partners", "named", "share"):
         getattr(smaller.cooccurrence, name).copy_(getattr(old, name)[kept])
+    smaller.neighbours.naming = model.neighbours.naming[kept]
+    smaller.neighbours.movies = place[model.neighbours.movies.long()]
     smaller.movie_texts = model.movie_texts[kept]
     smaller.bias = nn.Parameter(model.bias[kept].detach())
     return smaller

@@ -27,12 +27,15 @@ class GateExamples(DialogueExamples):
         own: What that conversation recommends, where the model's co-occurrence counts hold it.
         contexts: Token ids around each mention, as many for each; see
             :func:`~stages.recommender.dialogues.contexts.mention_contexts`.
+        remembered: The number of that conversation among those that the model remembers, -1 where
+            it does not. (requests,)
     """
 
     readings: Tensor
     dialogues: Tensor
     own: Ragged
     contexts: Ragged
+    remembered: Tensor
 
     @classmethod
     def read(
@@ -47,6 +50,7 @@ class GateExamples(DialogueExamples):
             dialogues=dialogues,
             own=Ragged(empty, torch.zeros(count, dtype=torch.int64)),
             contexts=contexts,
+            remembered=torch.full((count,), -1),
         )
 
     @classmethod
@@ -58,6 +62,7 @@ class GateExamples(DialogueExamples):
             dialogues=torch.cat([part.dialogues for part in parts]),
             own=Ragged.concatenate([part.own for part in parts]),
             contexts=Ragged.concatenate([part.contexts for part in parts]),
+            remembered=torch.cat([part.remembered for part in parts]),
         )
 
     def by_dialogue(self, movies: int) -> tuple[Ragged, Ragged, Tensor]:
@@ -82,13 +87,13 @@ class GateExamples(DialogueExamples):
         return sets(torch.cat([labels, mentions])), sets(labels), number
 
     def counted(self, movies: int) -> GateExamples:
-        """The same, from conversations that the co-occurrence counts hold."""
+        """The same, from conversations that are counted and remembered."""
         _, recommended, number = self.by_dialogue(movies)
-        return replace(self, own=recommended.take(number))
+        return replace(self, own=recommended.take(number), remembered=number)
 
     def inputs(self) -> tuple[Any, ...]:
         """What the gate reads beside the sentence vectors."""
-        return self.mentions, self.readings, self.own, self.contexts
+        return self.mentions, self.readings, self.own, self.contexts, self.remembered
 
     def an_epoch(self) -> int:
         """How many examples an epoch reads."""
@@ -112,6 +117,7 @@ class GateExamples(DialogueExamples):
             dialogues=self.dialogues[there],
             own=self.own.take(rows),
             contexts=self.contexts.take(rows),
+            remembered=self.remembered[there],
         )
 
     def split(self, counts: list[int]) -> list[DialogueExamples]:
@@ -122,12 +128,18 @@ class GateExamples(DialogueExamples):
             torch.split(self.dialogues, counts),
             self.own.split(counts),
             self.contexts.split(counts),
+            torch.split(self.remembered, counts),
         )
         return [
             GateExamples(
-                **vars(part), readings=readings, dialogues=dialogues, own=own, contexts=contexts
+                **vars(part),
+                readings=readings,
+                dialogues=dialogues,
+                own=own,
+                contexts=contexts,
+                remembered=remembered,
             )
-            for part, readings, dialogues, own, contexts in zip(*parts, strict=True)
+            for part, readings, dialogues, own, contexts, remembered in zip(*parts, strict=True)
         ]
 
     def to(self, device: torch.device) -> GateExamples:
@@ -138,10 +150,13 @@ class GateExamples(DialogueExamples):
             dialogues=self.dialogues.to(device),
             own=self.own.to(device),
             contexts=self.contexts.to(device),
+            remembered=self.remembered.to(device),
         )
 
     def digest(self) -> str:
         """Tells these examples from any others."""
         sequences = (self.own, self.contexts)
         tensors = [tensor for part in sequences for tensor in (part.lengths, part.values)]
-        return super().digest() + digest_of(self.readings, self.dialogues, *tensors)
+        return super().digest() + digest_of(
+            self.readings, self.dialogues, self.remembered, *tensors
+        )

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from stages.recommender.modeling.cooccurrence import Cooccurrence
@@ -13,6 +14,7 @@ from stages.recommender.modeling.encoder import EncoderSizes
 from stages.recommender.modeling.gate import READINGS, RULES, GatedRecommender
 from stages.recommender.modeling.losses import Objective
 from stages.recommender.modeling.mention_context import MentionContext
+from stages.recommender.modeling.neighbours import Neighbours
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.modeling.variants import RecommenderNetwork
 from stages.recommender.params import ModelEntry, Params
@@ -102,11 +104,14 @@ class GateRun(SeedRun):
         if sentences is None:  # the encoder learns: those that it begins with
             sentences = self._vectors(train, "sentence vectors, requests")
         movies, gate = self.inputs.movies.num_rows, self.params.gate
-        named, recommended, _ = train.by_dialogue(movies)
+        named, recommended, number = train.by_dialogue(movies)
         counts = Cooccurrence.count(named, recommended, movies, gate.shrinkage)
         reach = self.params.titles.context_tokens
         context = MentionContext(encoder.vocabulary, reach, gate)
-        model = GatedRecommender(texts, counts, context, gate)
+        width = texts.shape[1]
+        neighbours = Neighbours(len(named), len(named.values), movies, width, gate)
+        neighbours.remember(_of_whole(train, sentences, number), named)
+        model = GatedRecommender(texts, counts, neighbours, context, gate)
         model.start_from(sentences)
         return model
 
@@ -150,3 +155,14 @@ class GateRun(SeedRun):
 
     def _depends_on(self, trainee: Trainee) -> dict[str, object]:
         return super()._depends_on(trainee) | {"gate": self.params.gate.model_dump()}
+
+
+def _of_whole(train: GateExamples, sentences: Tensor, number: Tensor) -> Tensor:
+    """The sentence vectors of whole dialogues, by their numbers: (dialogues, width).
+
+    Zero of a dialogue that is read otherwise alone.
+    """
+    [rows] = torch.where(train.readings == READINGS.index("whole"))
+    vectors = torch.zeros(int(number.max()) + 1, sentences.shape[1])
+    vectors[number[rows]] = sentences[rows].float()
+    return vectors

@@ -51,6 +51,11 @@ def other_counts(trainee: Trainee) -> None:
     gate_of(trainee).cooccurrence.counts.mul_(7)
 
 
+def other_neighbours(trainee: Trainee) -> None:
+    neighbours = gate_of(trainee).neighbours
+    neighbours.movies.copy_(neighbours.movies.flip(0))
+
+
 def other_texts(trainee: Trainee) -> None:
     gate_of(trainee).text_query.weight.data.mul_(-3)
 
@@ -62,7 +67,7 @@ def other_vectors(trainee: Trainee) -> None:
 
 
 def without_mentions(trainee: Trainee) -> None:
-    """The terms of the mentions alone; the lift is switched off on both sides."""
+    """The terms of the mentions alone; both lifts are switched off on both sides."""
     trainee.validation = replace(
         trainee.validation,
         mentions=Ragged(torch.zeros(0, dtype=torch.int64), torch.zeros(8, dtype=torch.int64)),
@@ -73,6 +78,7 @@ def without_mentions(trainee: Trainee) -> None:
     ("name", "change"),
     [
         ("co-occurrence", other_counts),
+        ("the neighbours", other_neighbours),
         ("the movies' own texts", other_texts),
         ("the request's text", other_vectors),
     ],
@@ -90,12 +96,13 @@ def test_what_is_removed_changes_no_logit_any_more(
     assert torch.equal(before[1], logits(ablated))
 
 
-def test_without_the_repeat_term_only_the_lift_knows_the_mentions(
+def test_without_the_repeat_term_only_the_lifts_know_the_mentions(
     trainee_without: Callable[[str | None], Trainee],
 ) -> None:
     differences = []
     for trainee in (trainee_without(None), trainee_without("the repeat term")):
         gate_of(trainee).lift.bias.data.fill_(-math.inf)
+        gate_of(trainee).near.bias.data.fill_(-math.inf)
         with_mentions = logits(trainee)
         without_mentions(trainee)
         differences.append((with_mentions - logits(trainee)).abs().max())
@@ -114,6 +121,7 @@ def test_what_is_fixed_does_not_learn(
             fixed[name] = {each.removeprefix("model.") for each in left}
     assert fixed == {
         "co-occurrence": {"lift.weight", "lift.bias"},
+        "the neighbours": {"near.weight", "near.bias"},
         "the repeat term": {
             *("repeat.weight", "repeat.bias", "repeat_said.weight"),
             *("from_start", "from_end", "by_number"),
@@ -149,6 +157,8 @@ def test_the_lessons_are_those_that_are_left(
     kept = lessons_of(trainee_without("taking out the own dialogue"))
     assert full.own.lengths.min() > 0
     assert kept.own.lengths.max() == 0
+    assert full.remembered.min() == 0
+    assert set(kept.remembered.tolist()) == {-1}
     assert len(kept) == len(full)
     whole = lessons_of(trainee_without("training on other readings"))
     assert set(whole.readings.tolist()) == {READINGS.index("whole")}

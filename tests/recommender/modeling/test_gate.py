@@ -8,6 +8,7 @@ from torch.nn import functional
 from stages.recommender.modeling.cooccurrence import FLOOR, Cooccurrence
 from stages.recommender.modeling.gate import BEFORE, READINGS, RULES, GatedRecommender
 from stages.recommender.modeling.mention_context import MentionContext
+from stages.recommender.modeling.neighbours import Neighbours
 from stages.recommender.params import Gate
 
 GATE = Gate(
@@ -19,6 +20,9 @@ GATE = Gate(
     context_embedding_size=3,
     context_hidden_size=4,
     shrinkage=2.0,
+    neighbours=2,
+    neighbour_sharpness=3.0,
+    neighbour_mentions=0.5,
     movie_text_weight=0.2,
     learning_rate=0.001,
     rule_learning_rate=0.03,
@@ -37,8 +41,10 @@ def gate() -> GatedRecommender:
     counts = Cooccurrence.count(
         ragged([[0, 1, 2], [0, 1], [0, 3]]), ragged([[1, 2], [1], [0, 3]]), MOVIES, GATE.shrinkage
     )
+    neighbours = Neighbours(3, 7, MOVIES, WIDTH, GATE)
+    neighbours.remember(torch.randn(3, WIDTH), ragged([[0, 1, 2], [0, 1], [0, 3]]))
     context = MentionContext(vocabulary=9, reach=1, params=GATE)
-    model = GatedRecommender(torch.randn(MOVIES, WIDTH), counts, context, GATE)
+    model = GatedRecommender(torch.randn(MOVIES, WIDTH), counts, neighbours, context, GATE)
     model.start_from(torch.randn(20, WIDTH))
     return model.eval()
 
@@ -49,6 +55,7 @@ def test_an_untrained_gate_adds_its_start_to_each_distinct_mention(gate: GatedRe
     readings = torch.tensor([WHOLE, BEFORE, TURN])
     found = gate(sentences, mentions, readings)
     lift = math.log1p(math.exp(0.5)) * gate.cooccurrence(ragged([[2, 0]] * 3))
+    lift += math.log1p(math.exp(-0.5)) * gate.neighbours(sentences, ragged([[2, 0]] * 3))
     hidden = gate._hidden(sentences, readings)
     rest = found - lift - gate._explore(hidden)
     expected = [[4.0, 0.0, 4.0, 0.0], [0.0] * 4, [2.0, 0.0, 2.0, 0.0]]
@@ -143,7 +150,11 @@ def test_a_new_movie_stands_where_an_unknown_one_stands_but_for_its_text(
     assert again.isfinite().all()
     assert len(gate.bias) == MOVIES
     state = GatedRecommender(
-        torch.zeros(MOVIES + 2, WIDTH), larger.cooccurrence, MentionContext(9, 1, GATE), GATE
+        torch.zeros(MOVIES + 2, WIDTH),
+        larger.cooccurrence,
+        Neighbours(3, 7, MOVIES + 2, WIDTH, GATE),
+        MentionContext(9, 1, GATE),
+        GATE,
     )
     state.load_state_dict(larger.state_dict())
 
@@ -158,5 +169,6 @@ def test_where_every_movie_was_recommended_a_new_one_stands_by_the_rarest(
 
 def test_all_rules_are_parameters(gate: GatedRecommender) -> None:
     found = [name for name, _ in gate.named_parameters() if name.startswith(RULES)]
-    assert found == ["from_start", "from_end", "by_number", "lift.weight", "lift.bias"]
+    lifts = ["lift.weight", "lift.bias", "near.weight", "near.bias"]
+    assert found == ["from_start", "from_end", "by_number", *lifts]
     assert all(p.numel() for p in gate.parameters())

@@ -17,6 +17,7 @@ from stages.recommender.modeling.cooccurrence import Cooccurrence
 from stages.recommender.modeling.gate import BEFORE, READINGS, GatedRecommender
 from stages.recommender.modeling.mention_context import MentionContext
 from stages.recommender.modeling.model_folder import load_model
+from stages.recommender.modeling.neighbours import Neighbours
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.serving import measure_new_movies
 from stages.recommender.serving.measure_new_movies import TARGET, AddedAgain, figures, main
@@ -62,7 +63,8 @@ def test_movies_that_are_added_again_have_nothing_but_their_texts() -> None:
     recommended = Ragged(torch.tensor([2, 4, 2, 0]), torch.tensor([2, 1, 1]))
     counts = Cooccurrence.count(named, recommended, 6, GATE.shrinkage)
     vectors = torch.randn(6, width)
-    model = GatedRecommender(vectors, counts, MentionContext(9, 1, GATE), GATE)
+    neighbours = Neighbours(3, 7, 6, width, GATE).remember(torch.randn(3, width), named)
+    model = GatedRecommender(vectors, counts, neighbours, MentionContext(9, 1, GATE), GATE)
     model.start_from(torch.randn(20, width))
     model.eval()
     unseen = counts.named == 0  # 1 and 3; 5 is named, and alone of those never recommended

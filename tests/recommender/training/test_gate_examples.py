@@ -44,15 +44,18 @@ def test_a_dialogue_names_what_any_of_its_examples_mentions() -> None:
 
 def test_examples_that_are_counted_know_what_their_dialogue_recommends() -> None:
     assert examples().own.lengths.tolist() == [0] * 7
+    assert examples().remembered.tolist() == [-1] * 7
     counted = examples().counted(MOVIES)
     assert lists(counted.own) == [[1, 4], [8], [8], [1, 4], [1, 4], [8], [1, 4]]
+    assert counted.remembered.tolist() == [1, 0, 0, 1, 1, 0, 1]
     taken = counted.take(torch.tensor([5, 0]))
     assert lists(taken.own) == [[8], [1, 4]]
     assert taken.readings.tolist() == [READINGS.index("turn"), READINGS.index("whole")]
     first, second = taken.split([1, 1])
-    mentions, readings, own, contexts = second.inputs()
+    mentions, readings, own, contexts, remembered = second.inputs()
     assert (lists(mentions), readings.tolist(), lists(own)) == ([[5, 1, 5]], [0], [[1, 4]])
     assert lists(contexts) == [[5, 6, 1, 2, 5, 6]]
+    assert remembered.tolist() == [1]
     assert len(first) == 1
     assert counted.digest() != examples().digest()
 

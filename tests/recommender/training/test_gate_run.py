@@ -1,3 +1,4 @@
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -6,11 +7,12 @@ import pyarrow as pa
 import pytest
 import small_project
 import torch
+from torch.nn import functional
 
 from stages.recommender import artifacts
 from stages.recommender.errors import UserError
 from stages.recommender.modeling.encoder import SentenceEncoder
-from stages.recommender.modeling.gate import GatedRecommender
+from stages.recommender.modeling.gate import READINGS, GatedRecommender
 from stages.recommender.modeling.losses import softmax_cross_entropy
 from stages.recommender.modeling.model_folder import load_model
 from stages.recommender.modeling.ragged import Ragged
@@ -86,6 +88,9 @@ def test_a_written_gate_gives_its_rankings_again(inputs: Inputs) -> None:
 
 def test_a_written_gate_keeps_its_encoder_and_answers_requests(inputs: Inputs) -> None:
     trained = run_of(inputs, {"training": {"trainable_layers": "all"}}).train()
+    model = trained.model
+    assert isinstance(model, GatedRecommender)
+    model.near.bias.data.fill_(-math.inf)  # no neighbour votes
     write_results(GATE, trained, inputs)
     answer = Recommender.load(artifacts.MODELS / GATE).recommend("I liked Movie 4", [104], k=30)
     assert [mention.movie.index for mention in answer.mentions] == [4]
@@ -94,8 +99,6 @@ def test_a_written_gate_keeps_its_encoder_and_answers_requests(inputs: Inputs) -
     scores = [movie.score for movie in answer.recommendations]
     assert scores == sorted(scores, reverse=True)
     # what was recommended beside the mention is pulled up by it
-    model = trained.model
-    assert isinstance(model, GatedRecommender)
     lift = model.cooccurrence(Ragged(torch.tensor([4]), torch.tensor([1])))[0]
     for movie in answer.recommendations:
         if movie.reasons.pulled_up_by:
@@ -128,6 +131,19 @@ def test_what_is_counted_is_what_is_trained_on(inputs: Inputs, paper: bool) -> N
     for movie in range(small_project.MOVIES):
         naming = {r["conversation_id"] for r in taken if movie in r["mentions"] + r["labels"]}
         assert model.cooccurrence.named[movie] == len(naming)
+        assert model.neighbours.naming[movie] == len(naming)
+
+
+def test_a_remembered_dialogue_has_the_vector_of_it_as_a_whole(inputs: Inputs) -> None:
+    [run] = run_of(inputs)._trainings
+    lessons = run._lessons(run._dialogues("whole", "train"))
+    model = run._model(run._sizes(None), lessons)
+    assert isinstance(model, GatedRecommender)
+    whole = lessons.take(torch.where(lessons.readings == READINGS.index("whole"))[0])
+    vectors = run._vectors(whole, "sentence vectors, whole train").float()
+    keys = model.neighbours.keys[whole.remembered]
+    torch.testing.assert_close(keys, functional.normalize(vectors, dim=1))
+    assert sorted(whole.remembered.tolist()) == list(range(len(model.neighbours.keys)))
 
 
 def test_all_texts_of_the_readings_that_it_needs_are_of_training(inputs: Inputs) -> None:
@@ -136,6 +152,7 @@ def test_all_texts_of_the_readings_that_it_needs_are_of_training(inputs: Inputs)
     assert lessons.inputs()[2].lengths.min() > 0  # all are counted
     validation = run._dialogues("whole", "validation")
     assert validation.inputs()[2].lengths.max() == 0
+    assert set(validation.remembered.tolist()) == {-1}
 
 
 @pytest.mark.parametrize("layers", ["all", 1])
