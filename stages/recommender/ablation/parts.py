@@ -72,6 +72,7 @@ def _movie_text_loss(trainee: Trainee) -> Trainee:
 def _request_text(trainee: Trainee) -> Trainee:
     # a movie's own text is read as a request is: nothing is left of it to learn from
     gate_of(trainee).deviation.fill_(math.inf)
+    gate_of(trainee).neighbours.keys.zero_()
     return _movie_text_loss(trainee)
 
 
@@ -136,8 +137,9 @@ PARTS = (
     ),
     Part(
         "the request's text",
-        "All requests have the same sentence vector, and nothing is learnt from movies' texts; the "
-        "words around a mention are still read.",
+        "All requests have the same sentence vector, dialogues are like a request by what both "
+        "name alone, and nothing is learnt from movies' texts; the words around a mention are "
+        "still read.",
         _request_text,
     ),
     Part(

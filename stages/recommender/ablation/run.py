@@ -112,8 +112,7 @@ class AblatedRun(GateRun):
             return lessons
         return fraction_of(lessons, self._fraction, self.params.ablation.seed)
 
-    def _trainee(self, train: DialogueExamples, validation: DialogueExamples) -> Trainee:
-        trainee = super()._trainee(train, validation)
+    def _altered(self, trainee: Trainee) -> Trainee:
         return self._part.remove(trainee) if self._part else trainee
 
     def _vectors(self, examples: DialogueExamples | TagExamples, title: str) -> torch.Tensor:

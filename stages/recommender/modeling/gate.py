@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from stages.recommender.modeling.cooccurrence import FLOOR, Cooccurrence
 from stages.recommender.modeling.mention_context import MentionContext
-from stages.recommender.modeling.neighbours import Neighbours
+from stages.recommender.modeling.neighbours import Nearest, Neighbours
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.params import Gate
 
@@ -115,6 +115,7 @@ class GatedRecommender(nn.Module):
         own: Ragged | None = None,
         contexts: Ragged | None = None,
         remembered: Tensor | None = None,
+        nearest: Nearest | None = None,
         said_in: Tensor | None = None,
     ) -> Tensor:
         """Score the catalogue.
@@ -125,7 +126,8 @@ class GatedRecommender(nn.Module):
             readings: Indices into :data:`READINGS`; ``None``: all ``before``. (requests,)
             own: See :meth:`Cooccurrence.forward`; for training.
             contexts: Token ids around the mentions, as many for each; ``None``: not known.
-            remembered: ``own`` of :meth:`Neighbours.forward`; for training.
+            remembered: ``own`` of :meth:`Neighbours.nearest_to`; for training.
+            nearest: What that finds; ``None``: it is asked.
             said_in: Where several sets of mentions share a sentence vector, the row of each in
                 ``sentences``; ``None``: each has its own. (rows of ``mentions``,)
 
@@ -139,10 +141,11 @@ class GatedRecommender(nn.Module):
         if said_in is not None:  # from here on a request is a row of mentions
             hidden, explored, readings = hidden[said_in], explored[said_in], readings[said_in]
         named = mentions.distinct()
-        near = self.neighbours(sentences, named, said_in, remembered)  # (requests, movies)
+        if nearest is None:
+            nearest = self.neighbours.nearest_to(sentences, named, said_in, remembered)
         lift = self.cooccurrence(named, own)  # (requests, movies)
         logits = explored + functional.softplus(self.lift(hidden)) * lift
-        logits = logits + functional.softplus(self.near(hidden)) * near
+        logits = logits + functional.softplus(self.near(hidden)) * self.neighbours(nearest)
         rows = named.rows()  # (mentions,)
         places = torch.arange(len(rows), device=rows.device)
         places = places - (torch.cumsum(named.sizes, 0) - named.sizes)[rows]

@@ -6,7 +6,9 @@ Language Models"): the nearest of what was read in training vote on what comes n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +20,37 @@ from stages.recommender.params import Gate
 
 FLOOR = 1e-3
 """Added to a share before its logarithm: of what hardly any dialogue names, little is known."""
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """Of requests, the training dialogues most like each.
+
+    Attributes:
+        numbers: Of those dialogues. (requests, nearest) int32
+        weights: Of their votes, 1 for each request together. (requests, nearest)
+    """
+
+    numbers: Tensor
+    weights: Tensor
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Nearest]) -> Nearest:
+        """All parts' requests, one part after the other."""
+        return cls(*(torch.cat([getattr(p, name) for p in parts]) for name in cls.__annotations__))
+
+    def take(self, rows: Tensor) -> Nearest:
+        """Those of the requests at ``rows`` (m,), on their device."""
+        return Nearest(self.numbers[rows], self.weights[rows])
+
+    def split(self, counts: list[int]) -> list[Nearest]:
+        """The first ``counts[0]`` requests', the next ``counts[1]``, and so on."""
+        parts = torch.split(self.numbers, counts), torch.split(self.weights, counts)
+        return [Nearest(*part) for part in zip(*parts, strict=True)]
+
+    def to(self, device: torch.device) -> Nearest:
+        """On a device."""
+        return Nearest(self.numbers.to(device), self.weights.to(device))
 
 
 class Neighbours(nn.Module):
@@ -90,14 +123,14 @@ class Neighbours(nn.Module):
         return larger
 
     @torch.no_grad()
-    def forward(
+    def nearest_to(
         self,
         sentences: Tensor,
         mentions: Ragged,
         said_in: Tensor | None = None,
         own: Tensor | None = None,
-    ) -> Tensor:
-        """The lift of each movie of the catalogue.
+    ) -> Nearest:
+        """The training dialogues most like requests.
 
         Args:
             sentences: Sentence vectors of the requests. (requests, width)
@@ -107,7 +140,7 @@ class Neighbours(nn.Module):
                 is from none of these. (rows of ``mentions``,)
 
         Returns:
-            (rows of ``mentions``, movies) float32
+            Of the rows of ``mentions``.
         """
         similar = functional.normalize(sentences.float(), dim=1) @ self.keys.T
         if said_in is not None:
@@ -116,15 +149,20 @@ class Neighbours(nn.Module):
         if own is not None:
             numbers = torch.arange(len(self.keys), device=similar.device)
             similar.masked_fill_(numbers == own[:, None], torch.finfo(similar.dtype).min)
-        nearest, numbers = similar.topk(min(self.nearest, len(self.keys)), dim=1)
-        weights = torch.softmax(self.sharpness * nearest, dim=1).flatten()  # (requests * nearest,)
-        numbers = numbers.flatten()
+        most, numbers = similar.topk(min(self.nearest, len(self.keys)), dim=1)
+        return Nearest(numbers.int(), torch.softmax(self.sharpness * most, dim=1))
+
+    @torch.no_grad()
+    def forward(self, nearest: Nearest) -> Tensor:
+        """The lift of each movie of the catalogue: (requests, movies) float32."""
+        requests, number = nearest.numbers.shape
+        weights, numbers = nearest.weights.flatten(), nearest.numbers.flatten()
         vote, place = runs(begins(self.sizes)[numbers], self.sizes[numbers])  # (votes,)
-        rows = torch.div(vote, nearest.shape[1], rounding_mode="floor")
-        votes = torch.zeros(len(mentions) * len(self.naming), device=weights.device)
+        rows = torch.div(vote, number, rounding_mode="floor")
+        votes = torch.zeros(requests * len(self.naming), device=weights.device)
         votes.index_add_(0, rows * len(self.naming) + self.movies[place], weights[vote])
         share = self.naming / len(self.keys)  # (movies,)
-        return torch.log(votes.view(len(mentions), len(share)) + FLOOR) - torch.log(share + FLOOR)
+        return torch.log(votes.view(requests, len(share)) + FLOOR) - torch.log(share + FLOOR)
 
     def _common(self, mentions: Ragged) -> Tensor:
         """Cosines of what requests and dialogues name: (requests, dialogues)."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from stages.recommender.modeling.gate import READINGS
+from stages.recommender.modeling.neighbours import Nearest
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.training.batches import DialogueExamples, dialogue_batches, digest_of
 
@@ -29,6 +30,7 @@ class GateExamples(DialogueExamples):
             :func:`~stages.recommender.dialogues.contexts.mention_contexts`.
         remembered: The number of that conversation among those that the model remembers, -1 where
             it does not. (requests,)
+        nearest: The training dialogues most like each, where the encoder is frozen.
     """
 
     readings: Tensor
@@ -36,6 +38,7 @@ class GateExamples(DialogueExamples):
     own: Ragged
     contexts: Ragged
     remembered: Tensor
+    nearest: Nearest | None = None
 
     @classmethod
     def read(
@@ -93,7 +96,7 @@ class GateExamples(DialogueExamples):
 
     def inputs(self) -> tuple[Any, ...]:
         """What the gate reads beside the sentence vectors."""
-        return self.mentions, self.readings, self.own, self.contexts, self.remembered
+        return self.mentions, self.readings, self.own, self.contexts, self.remembered, self.nearest
 
     def an_epoch(self) -> int:
         """How many examples an epoch reads."""
@@ -118,6 +121,7 @@ class GateExamples(DialogueExamples):
             own=self.own.take(rows),
             contexts=self.contexts.take(rows),
             remembered=self.remembered[there],
+            nearest=None if self.nearest is None else self.nearest.take(there),
         )
 
     def split(self, counts: list[int]) -> list[DialogueExamples]:
@@ -129,6 +133,7 @@ class GateExamples(DialogueExamples):
             self.own.split(counts),
             self.contexts.split(counts),
             torch.split(self.remembered, counts),
+            [None] * len(counts) if self.nearest is None else self.nearest.split(counts),
         )
         return [
             GateExamples(
@@ -138,8 +143,11 @@ class GateExamples(DialogueExamples):
                 own=own,
                 contexts=contexts,
                 remembered=remembered,
+                nearest=nearest,
             )
-            for part, readings, dialogues, own, contexts, remembered in zip(*parts, strict=True)
+            for part, readings, dialogues, own, contexts, remembered, nearest in zip(
+                *parts, strict=True
+            )
         ]
 
     def to(self, device: torch.device) -> GateExamples:
@@ -151,6 +159,7 @@ class GateExamples(DialogueExamples):
             own=self.own.to(device),
             contexts=self.contexts.to(device),
             remembered=self.remembered.to(device),
+            nearest=None if self.nearest is None else self.nearest.to(device),
         )
 
     def digest(self) -> str:

@@ -14,7 +14,7 @@ from stages.recommender.modeling.encoder import EncoderSizes
 from stages.recommender.modeling.gate import READINGS, RULES, GatedRecommender
 from stages.recommender.modeling.losses import Objective
 from stages.recommender.modeling.mention_context import MentionContext
-from stages.recommender.modeling.neighbours import Neighbours
+from stages.recommender.modeling.neighbours import Nearest, Neighbours
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.modeling.variants import RecommenderNetwork
 from stages.recommender.params import ModelEntry, Params
@@ -35,6 +35,8 @@ NAMES = Names(
     tags="texts",
 )
 """Of what the gate reads."""
+_LOOKED_UP_AT_ONCE = 512
+"""Requests whose similarities to all training dialogues are held."""
 
 
 class GateRun(SeedRun):
@@ -94,7 +96,12 @@ class GateRun(SeedRun):
     def _trainee(self, train: DialogueExamples, validation: DialogueExamples) -> Trainee:
         trainee = super()._trainee(train, validation)
         rate = self.params.gate.rule_learning_rate
-        return replace(trainee, rules=RULES, rule_learning_rate=rate)
+        trainee = self._altered(replace(trainee, rules=RULES, rule_learning_rate=rate))
+        return _with_nearest(trainee) if self.frozen else trainee
+
+    def _altered(self, trainee: Trainee) -> Trainee:
+        """What is trained instead; nothing of it is looked up yet."""
+        return trainee
 
     def _model(self, encoder: EncoderSizes, train: DialogueExamples) -> RecommenderNetwork:
         texts = self._movie_texts.vectors
@@ -166,3 +173,18 @@ def _of_whole(train: GateExamples, sentences: Tensor, number: Tensor) -> Tensor:
     vectors = torch.zeros(int(number.max()) + 1, sentences.shape[1])
     vectors[number[rows]] = sentences[rows].float()
     return vectors
+
+
+def _with_nearest(trainee: Trainee) -> Trainee:
+    """The same, its training requests with their nearest dialogues: they never change."""
+    model, lessons = trainee.model, trainee.train
+    if not isinstance(model, GatedRecommender) or not isinstance(lessons, GateExamples):
+        raise TypeError("the gate trains on examples of all readings")
+    found = []
+    for rows in torch.split(torch.arange(len(lessons)), _LOOKED_UP_AT_ONCE):
+        part = lessons.take(rows)
+        if part.vectors is None:
+            raise ValueError("nearest dialogues are looked up by sentence vectors")
+        mentions = part.mentions.distinct()
+        found.append(model.neighbours.nearest_to(part.vectors, mentions, own=part.remembered))
+    return replace(trainee, train=replace(lessons, nearest=Nearest.concatenate(found)))

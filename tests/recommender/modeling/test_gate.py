@@ -55,7 +55,9 @@ def test_an_untrained_gate_adds_its_start_to_each_distinct_mention(gate: GatedRe
     readings = torch.tensor([WHOLE, BEFORE, TURN])
     found = gate(sentences, mentions, readings)
     lift = math.log1p(math.exp(0.5)) * gate.cooccurrence(ragged([[2, 0]] * 3))
-    lift += math.log1p(math.exp(-0.5)) * gate.neighbours(sentences, ragged([[2, 0]] * 3))
+    lift += math.log1p(math.exp(-0.5)) * gate.neighbours(
+        gate.neighbours.nearest_to(sentences, ragged([[2, 0]] * 3))
+    )
     hidden = gate._hidden(sentences, readings)
     rest = found - lift - gate._explore(hidden)
     expected = [[4.0, 0.0, 4.0, 0.0], [0.0] * 4, [2.0, 0.0, 2.0, 0.0]]

@@ -12,7 +12,8 @@ from ragged_rows import ragged
 from served_models import GATE
 from sklearn.metrics.pairwise import cosine_similarity
 
-from stages.recommender.modeling.neighbours import FLOOR, Neighbours
+from stages.recommender.modeling.neighbours import FLOOR, Nearest, Neighbours
+from stages.recommender.modeling.ragged import Ragged
 
 MOVIES, WIDTH = 4, 2
 NAMED = [[0, 1], [1, 2], [1]]
@@ -35,6 +36,17 @@ def neighbours(
     return Neighbours(3, 5, MOVIES, WIDTH, params).remember(keys, ragged(NAMED))
 
 
+def asked(
+    model: Neighbours,
+    sentences: torch.Tensor,
+    mentions: Ragged,
+    said_in: torch.Tensor | None = None,
+    own: torch.Tensor | None = None,
+) -> torch.Tensor:
+    found: torch.Tensor = model(model.nearest_to(sentences, mentions, said_in, own))
+    return found
+
+
 def lift(votes: list[float]) -> list[float]:
     return [
         math.log(vote + FLOOR) - math.log(share + FLOOR)
@@ -50,7 +62,7 @@ def voted(similarities: list[float], sharpness: float = 2.0) -> list[float]:
 
 
 def test_dialogues_vote_by_the_cosine_of_their_vectors() -> None:
-    found = neighbours()(AHEAD, ragged([[]]))
+    found = asked(neighbours(), AHEAD, ragged([[]]))
     assert found[0].tolist() == pytest.approx(lift(voted([1.0, 0.0, 0.6])), abs=1e-5)
 
 
@@ -58,21 +70,21 @@ def test_what_both_name_makes_a_dialogue_more_alike_by_its_rarity() -> None:
     # the request's weights: log 2 of movie 2, log 4 = 2 log 2 of movie 3, none of movie 1; those
     # of dialogue 1: log 2 of movie 2
     cosine = 1 / math.sqrt(1 + 4)
-    found = neighbours()(AHEAD, ragged([[2, 3, 1]]))
+    found = asked(neighbours(), AHEAD, ragged([[2, 3, 1]]))
     expected = lift(voted([1.0, 0.5 * cosine, 0.6]))
     assert found[0].tolist() == pytest.approx(expected, abs=1e-5)
 
 
 def test_the_nearest_alone_vote() -> None:
-    found = neighbours(nearest=2)(AHEAD, ragged([[]]))
+    found = asked(neighbours(nearest=2), AHEAD, ragged([[]]))
     assert found[0].tolist() == pytest.approx(lift(voted([1.0, -math.inf, 0.6])), abs=1e-5)
-    found = neighbours(nearest=50)(AHEAD, ragged([[]]))
+    found = asked(neighbours(nearest=50), AHEAD, ragged([[]]))
     assert found[0].tolist() == pytest.approx(lift(voted([1.0, 0.0, 0.6])), abs=1e-5)
 
 
 def test_a_request_does_not_see_its_own_dialogue() -> None:
     sentences, mentions = AHEAD.expand(3, -1), ragged([[], [], []])
-    found = neighbours()(sentences, mentions, own=torch.tensor([0, -1, 2]))
+    found = asked(neighbours(), sentences, mentions, own=torch.tensor([0, -1, 2]))
     without = [[-math.inf, 0.0, 0.6], [1.0, 0.0, 0.6], [1.0, 0.0, -math.inf]]
     for row, similarities in enumerate(without):
         expected = lift(voted(similarities))
@@ -82,7 +94,7 @@ def test_a_request_does_not_see_its_own_dialogue() -> None:
 def test_a_dialogue_without_a_vector_is_found_by_what_it_names() -> None:
     keys = KEYS.clone()
     keys[1] = 0
-    found = neighbours(keys=keys)(AHEAD, ragged([[2]]))
+    found = asked(neighbours(keys=keys), AHEAD, ragged([[2]]))
     assert found[0].tolist() == pytest.approx(lift(voted([1.0, 0.5, 0.6])), abs=1e-5)
 
 
@@ -90,7 +102,7 @@ def test_several_sets_of_mentions_share_the_sentence_that_they_are_said_in() -> 
     model, sentences = neighbours(), torch.tensor([[1.0, 0.0], [-1.0, 2.0]])
     mentions, said_in = ragged([[2], [], [0, 1]]), torch.tensor([1, 0, 1])
     torch.testing.assert_close(
-        model(sentences, mentions, said_in), model(sentences[said_in], mentions)
+        asked(model, sentences, mentions, said_in), asked(model, sentences[said_in], mentions)
     )
 
 
@@ -98,18 +110,35 @@ def test_a_movie_that_no_dialogue_names_changes_nothing_for_the_others() -> None
     model, mentions = neighbours(), ragged([[2, 1], [0]])
     sentences = torch.tensor([[1.0, 0.0], [-1.0, 2.0]])
     more = model.with_unnamed(2)
-    found = more(sentences, mentions)
-    torch.testing.assert_close(found[:, :MOVIES], model(sentences, mentions))
+    found = asked(more, sentences, mentions)
+    torch.testing.assert_close(found[:, :MOVIES], asked(model, sentences, mentions))
     assert found[:, MOVIES:].tolist() == [[0.0, 0.0]] * 2
-    assert more(AHEAD, ragged([[MOVIES + 1]])).isfinite().all()
+    assert asked(more, AHEAD, ragged([[MOVIES + 1]])).isfinite().all()
     assert len(model.naming) == MOVIES
+
+
+def test_what_is_nearest_is_taken_and_split_by_requests() -> None:
+    numbers = torch.tensor([[0, 1], [2, 0], [1, 2]], dtype=torch.int32)
+    weights = torch.tensor([[0.6, 0.4], [0.9, 0.1], [0.5, 0.5]])
+    every = Nearest(numbers, weights)
+    taken = every.take(torch.tensor([2, 0]))
+    assert taken.numbers.tolist() == [[1, 2], [0, 1]]
+    assert taken.weights.tolist() == weights[[2, 0]].tolist()
+    first, second = every.split([1, 2])
+    assert (first.numbers.tolist(), second.weights.tolist()) == ([[0, 1]], weights[1:].tolist())
+    again = Nearest.concatenate([first, second])
+    assert torch.equal(again.numbers, numbers) and torch.equal(again.weights, weights)
+    torch.testing.assert_close(
+        neighbours()(every.take(torch.tensor([1])))[0],
+        torch.tensor(lift([0.1, 1.0, 0.0, 0.0])),  # 2 names {1}, 0 names {0, 1}
+    )
 
 
 def test_nothing_is_learned() -> None:
     model = neighbours()
     assert not list(model.parameters())
     sentences = AHEAD.clone().requires_grad_()
-    assert not model(sentences, ragged([[2]])).requires_grad
+    assert not asked(model, sentences, ragged([[2]])).requires_grad
 
 
 dialogue = st.sets(st.integers(0, 6), min_size=1)
@@ -117,21 +146,23 @@ dialogue = st.sets(st.integers(0, 6), min_size=1)
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(dialogue, min_size=2, max_size=6), st.lists(st.sets(st.integers(0, 6)), max_size=4))
-def test_the_lift_is_that_of_dense_matrices(made: list[set[int]], asked: list[set[int]]) -> None:
+def test_the_lift_is_that_of_dense_matrices(made: list[set[int]], requests: list[set[int]]) -> None:
     """By scikit-learn's cosines, of any dialogues and requests."""
     generator = np.random.default_rng(len(made))
-    keys, sentences = generator.normal(size=(len(made), 3)), generator.normal(size=(len(asked), 3))
-    named, mentions = np.zeros((len(made), 7)), np.zeros((len(asked), 7))
-    for matrix, rows in ((named, made), (mentions, asked)):
+    keys, sentences = (
+        generator.normal(size=(len(made), 3)),
+        generator.normal(size=(len(requests), 3)),
+    )
+    named, mentions = np.zeros((len(made), 7)), np.zeros((len(requests), 7))
+    for matrix, rows in ((named, made), (mentions, requests)):
         for row, movies in enumerate(rows):
             matrix[row, list(movies)] = 1
     params = GATE.model_copy(update={"neighbours": 9, "neighbour_sharpness": 3.0})
     model = Neighbours(len(made), int(named.sum()), 7, 3, params)
     model.remember(torch.from_numpy(keys), ragged([sorted(row) for row in made]))
-    found = model(
-        torch.from_numpy(sentences).float(), ragged([sorted(row) for row in asked])
-    ).numpy()
-    if not asked:
+    rows = ragged([sorted(row) for row in requests])
+    found = asked(model, torch.from_numpy(sentences).float(), rows).numpy()
+    if not requests:
         assert found.shape == (0, 7)
         return
     weights = np.log((len(made) + 1) / (named.sum(axis=0) + 1))

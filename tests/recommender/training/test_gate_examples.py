@@ -52,10 +52,11 @@ def test_examples_that_are_counted_know_what_their_dialogue_recommends() -> None
     assert lists(taken.own) == [[8], [1, 4]]
     assert taken.readings.tolist() == [READINGS.index("turn"), READINGS.index("whole")]
     first, second = taken.split([1, 1])
-    mentions, readings, own, contexts, remembered = second.inputs()
+    mentions, readings, own, contexts, remembered, nearest = second.inputs()
     assert (lists(mentions), readings.tolist(), lists(own)) == ([[5, 1, 5]], [0], [[1, 4]])
     assert lists(contexts) == [[5, 6, 1, 2, 5, 6]]
     assert remembered.tolist() == [1]
+    assert nearest is None
     assert len(first) == 1
     assert counted.digest() != examples().digest()
 
