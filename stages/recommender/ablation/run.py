@@ -110,7 +110,8 @@ class AblatedRun(GateRun):
         lessons = super()._lessons(whole, paper)
         if self._fraction == 1:
             return lessons
-        return fraction_of(lessons, self._fraction, self.params.ablation.seed)
+        some = fraction_of(lessons, self._fraction, self.params.ablation.seed)
+        return some.counted(self.inputs.movies.num_rows)  # numbered as the model will know them
 
     def _altered(self, trainee: Trainee) -> Trainee:
         return self._part.remove(trainee) if self._part else trainee

@@ -205,5 +205,8 @@ def test_a_fraction_is_of_dialogues_and_a_smaller_is_in_a_greater(
     lessons = run._lessons(run._dialogues("whole", "train"))
     trainee = run._trainee(lessons, run._dialogues("whole", "validation"))
     assert isinstance(trainee.model, GatedRecommender)
-    named, _, _ = lessons.by_dialogue(inputs.movies.num_rows)
+    named, _, number = lessons.by_dialogue(inputs.movies.num_rows)
+    # none has a vote on itself
+    assert lessons_of(trainee).remembered.tolist() == number.tolist()
+    assert len(trainee.model.neighbours.keys) == len(named) == 7
     assert trainee.model.cooccurrence.named.sum() == len(named.values)
