@@ -110,8 +110,7 @@ class AblatedRun(GateRun):
         lessons = super()._lessons(whole, paper)
         if self._fraction == 1:
             return lessons
-        some = fraction_of(lessons, self._fraction, self.params.ablation.seed)
-        return some.counted(self.inputs.movies.num_rows)  # numbered as the model will know them
+        return fraction_of(lessons, self._fraction, self.params.ablation.seed)
 
     def _altered(self, trainee: Trainee) -> Trainee:
         return self._part.remove(trainee) if self._part else trainee

@@ -91,9 +91,13 @@ class GateRun(SeedRun):
                 parts.append(GateExamples.concatenate(of_file).take(rows))
             else:
                 parts.append(self._dialogues(reading, "train"))
-        return GateExamples.concatenate(parts).counted(self.inputs.movies.num_rows)
+        return GateExamples.concatenate(parts)
 
     def _trainee(self, train: DialogueExamples, validation: DialogueExamples) -> Trainee:
+        if not isinstance(train, GateExamples):
+            raise TypeError("the gate trains on examples of all readings")
+        # here, where the model is made of them: it knows their dialogues by the same numbers
+        train = train.counted(self.inputs.movies.num_rows)
         trainee = super()._trainee(train, validation)
         rate = self.params.gate.rule_learning_rate
         trainee = self._altered(replace(trainee, rules=RULES, rule_learning_rate=rate))

@@ -136,9 +136,11 @@ def test_what_is_counted_is_what_is_trained_on(inputs: Inputs, paper: bool) -> N
 
 def test_a_remembered_dialogue_has_the_vector_of_it_as_a_whole(inputs: Inputs) -> None:
     [run] = run_of(inputs)._trainings
-    lessons = run._lessons(run._dialogues("whole", "train"))
-    model = run._model(run._sizes(None), lessons)
-    assert isinstance(model, GatedRecommender)
+    trainee = run._trainee(
+        run._lessons(run._dialogues("whole", "train")), run._dialogues("whole", "validation")
+    )
+    model, lessons = trainee.model, trainee.train
+    assert isinstance(model, GatedRecommender) and isinstance(lessons, GateExamples)
     whole = lessons.take(torch.where(lessons.readings == READINGS.index("whole"))[0])
     vectors = run._vectors(whole, "sentence vectors, whole train").float()
     keys = model.neighbours.keys[whole.remembered]
@@ -148,9 +150,9 @@ def test_a_remembered_dialogue_has_the_vector_of_it_as_a_whole(inputs: Inputs) -
 
 def test_all_texts_of_the_readings_that_it_needs_are_of_training(inputs: Inputs) -> None:
     [run] = run_of(inputs)._trainings
-    lessons = run._lessons(run._dialogues("whole", "train"))
-    assert lessons.inputs()[2].lengths.min() > 0  # all are counted
     validation = run._dialogues("whole", "validation")
+    trainee = run._trainee(run._lessons(run._dialogues("whole", "train")), validation)
+    assert trainee.train.inputs()[2].lengths.min() > 0  # all are counted
     assert validation.inputs()[2].lengths.max() == 0
     assert set(validation.remembered.tolist()) == {-1}
 
