@@ -211,6 +211,8 @@ class Training(Section):
 class Gate(Section):
     """The repeat-explore gate and its optimisation."""
 
+    members: Count
+    """Gates that are trained side by side; their mean logits are the model's."""
     trainable_layers: Annotated[int, Field(ge=1)] | Literal["all", "none"]
     """Of its encoder; with ``none``, which minutes on a CPU suffice for, its vectors are kept."""
     encoder_learning_rate: Positive

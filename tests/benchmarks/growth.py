@@ -32,7 +32,7 @@ def with_movies(times: int) -> dict[str, Any]:
     dialogues = DialogueExamples.from_table(common.examples("train").slice(0, 256))
     trainee = common.frozen_trainee(VARIANT, count, dialogues)
     optimizer = loop._optimizer(trainee, common.TRAINING)
-    batch = batches_of(trainee.train, dialogue_batches(256, 32, 42, 0))[0]
+    batch = next(batches_of(trainee.train, dialogue_batches(256, 32, 42, 0)))
     trainee.model.train()
     step = common.median_seconds(
         lambda: loop._step(trainee, batch, None, common.TRAINING, machine, optimizer),

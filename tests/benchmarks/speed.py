@@ -137,13 +137,13 @@ def our_training(device: str, variant: str, precision: str = "auto") -> dict[str
     )
     optimizer = loop._optimizer(trainee, common.TRAINING)
     warm = 2 if device == "cpu" else 60  # a GPU captures a graph for each width first
-    batches = batches_of(train, _rows(warm + steps))
+    batches = list(batches_of(train, _rows(warm + steps)))
     trainee.model.train()
 
     tag_batches: list[Any] = [None] * len(batches)
     if tags is not None:
         tag_rows = loop.tag_batches(len(tags), 64, 42, 0)
-        tag_batches = batches_of(tags, [next(tag_rows) for _ in batches])
+        tag_batches = list(batches_of(tags, [next(tag_rows) for _ in batches]))
 
     def steps_of(some: list[DialogueExamples]) -> None:
         for batch, beside in zip(some, tag_batches, strict=False):
@@ -154,7 +154,7 @@ def our_training(device: str, variant: str, precision: str = "auto") -> dict[str
     # what takes most memory: the epoch's batch with the most tokens, and scoring
     epoch = dialogue_batches(len(train), 32, seed=42, epoch=0)
     largest = max(epoch, key=lambda rows: int(train.tokens.lengths[rows].sum()))
-    steps_of(batches_of(train, [largest]))
+    steps_of(list(batches_of(train, [largest])))
     score(trainee.model, encoder, validation, trainee.objective.dialogue_loss, 64, machine)
     return {"dialogues_a_second": 32 / seconds, "step_seconds": seconds} | _gpu_memory(device)
 
@@ -184,7 +184,7 @@ class _Epoch:
         tags: list[Any] = [None] * len(rows)
         if self.trainee.tags is not None:
             tag_rows = loop.tag_batches(len(self.trainee.tags), 64, 42, 0)
-            tags = batches_of(self.trainee.tags, [next(tag_rows) for _ in rows])
+            tags = list(batches_of(self.trainee.tags, [next(tag_rows) for _ in rows]))
         for step, (batch, tag_batch) in enumerate(zip(batches, tags, strict=True)):
             self.machine.seed(step)
             loop._step(

@@ -51,10 +51,12 @@ def mention_network(machine: Machine) -> Both:
 
 
 def batches(machine: Machine) -> Both:
-    """The 280 batches of an epoch: each taken at its rows; all laid out once."""
+    """The 280 batches of an epoch: each taken at its rows; many laid out at once."""
     dialogues = DialogueExamples.from_table(common.examples("train"))
     rows = dialogue_batches(len(dialogues), 32, 42, 0)
-    return lambda: [dialogues.take(each) for each in rows], lambda: batches_of(dialogues, rows)
+    return lambda: [dialogues.take(each) for each in rows], lambda: list(
+        batches_of(dialogues, rows)
+    )
 
 
 def seeding(machine: Machine) -> Both:

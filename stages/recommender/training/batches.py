@@ -16,6 +16,8 @@ from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.training import processes
 
 _DIALOGUE_STREAM, _TAG_STREAM = 1, 2
+_LAID_OUT_AT_ONCE = 64
+"""Batches."""
 
 
 @dataclass(frozen=True)
@@ -174,16 +176,23 @@ def digest_of(*tensors: Tensor) -> str:
 Examples = TypeVar("Examples", DialogueExamples, TagExamples)
 
 
-def batches_of(examples: Examples, rows: Sequence[Tensor]) -> list[Examples]:
-    """The examples of each batch, laid out one batch after the other once for all of them.
+def batches_of(examples: Examples, rows: Sequence[Tensor]) -> Iterator[Examples]:
+    """The examples of each batch, without their tokens where they have vectors.
+
+    They are laid out one batch after the other, for many of them at once, which saves time, but
+    not for all, which would hold every example twice.
 
     Args:
         examples: To choose from.
         rows: Of each batch; see :meth:`DialogueExamples.batches` and :func:`tag_batches`.
     """
-    if not rows:
-        return []
-    return examples.take(torch.cat(list(rows))).split([len(batch) for batch in rows])
+    if examples.vectors is not None:
+        tokens = examples.tokens
+        unread = Ragged(tokens.values[:0], torch.zeros_like(tokens.lengths))
+        examples = replace(examples, tokens=unread)
+    for start in range(0, len(rows), _LAID_OUT_AT_ONCE):
+        part = rows[start : start + _LAID_OUT_AT_ONCE]
+        yield from examples.take(torch.cat(list(part))).split([len(batch) for batch in part])
 
 
 def share_of(examples: Examples) -> tuple[Examples, float]:

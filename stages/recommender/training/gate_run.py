@@ -11,9 +11,8 @@ from tqdm import tqdm
 
 from stages.recommender.modeling.cooccurrence import Cooccurrence
 from stages.recommender.modeling.encoder import EncoderSizes
-from stages.recommender.modeling.gate import READINGS, RULES, GatedRecommender
+from stages.recommender.modeling.gate import READINGS, GatedRecommender
 from stages.recommender.modeling.losses import Objective
-from stages.recommender.modeling.mention_context import MentionContext
 from stages.recommender.modeling.neighbours import Nearest, Neighbours
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.modeling.variants import RecommenderNetwork
@@ -99,8 +98,8 @@ class GateRun(SeedRun):
         # here, where the model is made of them: it knows their dialogues by the same numbers
         train = train.counted(self.inputs.movies.num_rows)
         trainee = super()._trainee(train, validation)
-        rate = self.params.gate.rule_learning_rate
-        trainee = self._altered(replace(trainee, rules=RULES, rule_learning_rate=rate))
+        rules, rate = _gate_of(trainee).rules(), self.params.gate.rule_learning_rate
+        trainee = self._altered(replace(trainee, rules=rules, rule_learning_rate=rate))
         return _with_nearest(trainee) if self.frozen else trainee
 
     def _altered(self, trainee: Trainee) -> Trainee:
@@ -117,12 +116,11 @@ class GateRun(SeedRun):
         movies, gate = self.inputs.movies.num_rows, self.params.gate
         named, recommended, number = train.by_dialogue(movies)
         counts = Cooccurrence.count(named, recommended, movies, gate.shrinkage)
-        reach = self.params.titles.context_tokens
-        context = MentionContext(encoder.vocabulary, reach, gate)
         width = texts.shape[1]
         neighbours = Neighbours(len(named), len(named.values), movies, width, gate)
         neighbours.remember(_of_whole(train, sentences, number), named)
-        model = GatedRecommender(texts, counts, neighbours, context, gate)
+        reach = self.params.titles.context_tokens
+        model = GatedRecommender(texts, counts, neighbours, encoder.vocabulary, reach, gate)
         model.start_from(sentences)
         return model
 
@@ -168,6 +166,12 @@ class GateRun(SeedRun):
         return super()._depends_on(trainee) | {"gate": self.params.gate.model_dump()}
 
 
+def _gate_of(trainee: Trainee) -> GatedRecommender:
+    if not isinstance(trainee.model, GatedRecommender):
+        raise TypeError("this is how a gate is trained")
+    return trainee.model
+
+
 def _of_whole(train: GateExamples, sentences: Tensor, number: Tensor) -> Tensor:
     """The sentence vectors of whole dialogues, by their numbers: (dialogues, width).
 
@@ -181,8 +185,8 @@ def _of_whole(train: GateExamples, sentences: Tensor, number: Tensor) -> Tensor:
 
 def _with_nearest(trainee: Trainee) -> Trainee:
     """The same, its training requests with their nearest dialogues: they never change."""
-    model, lessons = trainee.model, trainee.train
-    if not isinstance(model, GatedRecommender) or not isinstance(lessons, GateExamples):
+    model, lessons = _gate_of(trainee), trainee.train
+    if not isinstance(lessons, GateExamples):
         raise TypeError("the gate trains on examples of all readings")
     found = []
     for rows in torch.split(torch.arange(len(lessons)), _LOOKED_UP_AT_ONCE):

@@ -2,9 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any, NoReturn
 
 import torch
@@ -166,10 +166,10 @@ def _train_epoch(
     epoch, done = divmod(progress.step, steps_an_epoch)
     rows = trainee.train.batches(params.dialogue_batch, params.seed, epoch)[done:]
     batches = batches_of(trainee.train, rows)
-    tag_batches_too: list[TagExamples] | list[None] = [None] * len(batches)
+    tag_batches_too: Iterator[TagExamples | None] = repeat(None, len(rows))
     if trainee.tags:
         tag_rows = tag_batches(len(trainee.tags), params.tag_batch, params.seed, progress.step)
-        tag_batches_too = batches_of(trainee.tags, list(islice(tag_rows, len(batches))))
+        tag_batches_too = batches_of(trainee.tags, list(islice(tag_rows, len(rows))))
     trainee.model.train()
     if trainee.encoder is not None:
         trainee.encoder.train()
@@ -265,10 +265,15 @@ def _step(
     logits = trainee.model(vectors, *batch.inputs())
     tag_logits = None if tag_vectors is None else trainee.model.tag_logits(tag_vectors)
     targets = multi_hot(batch.labels, logits.shape[1])  # (batch, movies)
-    dialogue_term = trainee.objective.dialogue_loss(logits, targets)
+    # one member's after the other's, where the model has several
+    of_dialogues = [
+        trainee.objective.dialogue_loss(own, targets) for own in torch.split(logits, len(targets))
+    ]
+    dialogue_term = torch.stack(of_dialogues).mean()
     tag_term = torch.zeros_like(dialogue_term)
     if tags is not None and tag_logits is not None:
-        tag_term = tag_loss(tag_logits, tags.movies)
+        of_tags = [tag_loss(own, tags.movies) for own in torch.split(tag_logits, len(tags))]
+        tag_term = torch.stack(of_tags).mean()
     if processes.count() > 1:
         dialogue_term, tag_term = weight * dialogue_term, weight_of_tags * tag_term
     loss = dialogue_term + trainee.objective.tag_weight * tag_term

@@ -75,19 +75,22 @@ def test_examples_keep_what_the_table_says() -> None:
     assert taken.vectors.tolist() == [[14, 15], [0, 1], [14, 15]]
 
 
-def test_batches_are_what_is_taken_at_their_rows() -> None:
+def test_batches_are_what_is_taken_at_their_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.recommender.training.batches._LAID_OUT_AT_ONCE", 2)
     rows = [torch.tensor([7, 0]), torch.tensor([3]), torch.tensor([7, 8, 1])]
     dialogues = DialogueExamples.from_table(small_project.examples(9, 1, ["train"]))
-    dialogues = dialogues.with_vectors(torch.arange(18.0).reshape(9, 2))
     batches = batches_of(dialogues, rows)
     assert [batch.digest() for batch in batches] == [dialogues.take(r).digest() for r in rows]
-    assert [b.vectors.tolist() for b in batches if b.vectors is not None] == [
-        [[2 * row, 2 * row + 1] for row in batch.tolist()] for batch in rows
-    ]
+    with_vectors = dialogues.with_vectors(torch.arange(18.0).reshape(9, 2))
+    for batch, read in zip(batches_of(with_vectors, rows), rows, strict=True):
+        assert batch.vectors is not None
+        assert batch.vectors.tolist() == [[2 * row, 2 * row + 1] for row in read.tolist()]
+        assert lists(batch.labels) == lists(dialogues.take(read).labels)
+        assert lists(batch.tokens) == [[]] * len(read)  # nobody reads them any more
     tags = TagExamples.from_table(small_project.tags(9, 1))
     batches_of_tags = batches_of(tags, rows)
     assert [batch.digest() for batch in batches_of_tags] == [tags.take(r).digest() for r in rows]
-    assert batches_of(tags, []) == []
+    assert list(batches_of(tags, [])) == []
 
 
 def test_parts_are_joined_in_order() -> None:
