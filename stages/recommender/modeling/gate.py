@@ -253,8 +253,8 @@ class GatedRecommender(nn.Module):
 
     def tag_logits(self, sentences: Tensor) -> Tensor:
         """Score the catalogue for movies' own texts: (texts, width) → as :meth:`forward` does."""
-        nothing = torch.zeros(len(sentences), dtype=torch.int64, device=sentences.device)
-        unsaid = Ragged(nothing[:0], nothing)
+        nothing = torch.zeros(len(sentences), dtype=torch.int64)
+        unsaid = Ragged(nothing[:0], nothing).to(sentences.device)
         opinions = self._opinions(sentences, None, None, unsaid, unsaid, None)
         return torch.cat([self._explored(opinion) for opinion in opinions])
 
