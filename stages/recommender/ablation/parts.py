@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from stages.recommender.modeling.gate import READINGS, GatedRecommender
+from stages.recommender.modeling.gate import READINGS
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.training.gate_examples import GateExamples
+from stages.recommender.training.gate_run import gate_of
 from stages.recommender.training.loop import Trainee
 
 
@@ -187,13 +188,6 @@ PARTS = (
     ),
 )
 """In the order in which they are trained without."""
-
-
-def gate_of(trainee: Trainee) -> GatedRecommender:
-    """The trainee's model."""
-    if not isinstance(trainee.model, GatedRecommender):
-        raise TypeError("the parts are the gate's")
-    return trainee.model
 
 
 def lessons_of(trainee: Trainee) -> GateExamples:

@@ -19,6 +19,7 @@ from stages.recommender.modeling.cooccurrence import FLOOR, Cooccurrence
 from stages.recommender.modeling.mention_context import MentionContext
 from stages.recommender.modeling.neighbours import Nearest, Neighbours
 from stages.recommender.modeling.ragged import Ragged
+from stages.recommender.modeling.runs import begins
 from stages.recommender.params import Gate
 
 READINGS = ("whole", "before", "turn")
@@ -125,8 +126,7 @@ class Member(nn.Module):
         if said_in is not None:
             hidden, readings = hidden[said_in], readings[said_in]  # (requests, hidden_size)
         rows = named.rows()  # (distinct mentions,)
-        places = torch.arange(len(rows), device=rows.device)
-        places = places - (torch.cumsum(named.sizes, 0) - named.sizes)[rows]
+        places = torch.arange(len(rows), device=rows.device) - begins(named.sizes)[rows]
         number, reading = named.sizes[rows], readings[rows]
         repeat = (
             self.repeat(hidden)[rows, 0]

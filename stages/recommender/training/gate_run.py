@@ -98,7 +98,7 @@ class GateRun(SeedRun):
         # here, where the model is made of them: it knows their dialogues by the same numbers
         train = train.counted(self.inputs.movies.num_rows)
         trainee = super()._trainee(train, validation)
-        rules, rate = _gate_of(trainee).rules(), self.params.gate.rule_learning_rate
+        rules, rate = gate_of(trainee).rules(), self.params.gate.rule_learning_rate
         trainee = self._altered(replace(trainee, rules=rules, rule_learning_rate=rate))
         return _with_nearest(trainee) if self.frozen else trainee
 
@@ -166,7 +166,8 @@ class GateRun(SeedRun):
         return super()._depends_on(trainee) | {"gate": self.params.gate.model_dump()}
 
 
-def _gate_of(trainee: Trainee) -> GatedRecommender:
+def gate_of(trainee: Trainee) -> GatedRecommender:
+    """The trainee's model."""
     if not isinstance(trainee.model, GatedRecommender):
         raise TypeError("this is how a gate is trained")
     return trainee.model
@@ -185,7 +186,7 @@ def _of_whole(train: GateExamples, sentences: Tensor, number: Tensor) -> Tensor:
 
 def _with_nearest(trainee: Trainee) -> Trainee:
     """The same, its training requests with their nearest dialogues: they never change."""
-    model, lessons = _gate_of(trainee), trainee.train
+    model, lessons = gate_of(trainee), trainee.train
     if not isinstance(lessons, GateExamples):
         raise TypeError("the gate trains on examples of all readings")
     found = []

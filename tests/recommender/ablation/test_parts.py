@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from stages.recommender.ablation.parts import PARTS, gate_of, lessons_of
+from stages.recommender.ablation.parts import PARTS, lessons_of
 from stages.recommender.ablation.run import AblatedRun, Shared, fraction_of, number_of
 from stages.recommender.modeling.gate import READINGS, GatedRecommender
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.params import Params
+from stages.recommender.training.gate_run import gate_of
 from stages.recommender.training.loop import Trainee
 from stages.recommender.training.run import Inputs
 
