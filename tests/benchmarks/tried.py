@@ -4,6 +4,8 @@ Run as ``python -m tests.benchmarks.tried`` where ``data/`` holds the real corpu
 one operation the plain way and the other way, with whether it was kept.
 """
 
+import os
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -48,6 +50,121 @@ def mention_network(machine: Machine) -> Both:
         network(mentions).sum().backward()
 
     return packed, ours
+
+
+def padding(longest: int | None) -> Callable[[Machine], Both]:
+    """Forward and backward of 32 requests: padded to ``longest``; each chunk to its own longest."""
+
+    def both(machine: Machine) -> Both:
+        encoder = _trained("all")
+        texts = _requests(32)
+        width = longest or int(texts.lengths.max())
+
+        def together() -> None:
+            encoder.zero_grad()
+            encoder.encode(texts.padded(0, width), texts.sizes).sum().backward()
+
+        return together, lambda: _learn(encoder, texts)
+
+    return both
+
+
+def one_pass(machine: Machine) -> Both:
+    """Forward and backward of 32 requests and 64 tags: one after the other; in one batch."""
+    encoder = _trained("all")
+    requests, tags = _requests(32), _tags(64)
+    both = Ragged.concatenate([requests, tags])
+
+    def two() -> None:
+        encoder.zero_grad()
+        (encoder(requests).sum() + encoder(tags).sum()).backward()
+
+    return two, lambda: _learn(encoder, both)
+
+
+def upper_layers(machine: Machine) -> Both:
+    """Forward and backward of 32 requests: all layers learn; the last two."""
+    every, last = _trained("all"), _trained(2)
+    texts = _requests(32)
+    return lambda: _learn(every, texts), lambda: _learn(last, texts)
+
+
+def cached_layers(machine: Machine) -> Both:
+    """The last two layers learn, 8 requests: through the others; from what these gave before."""
+    encoder = _trained(2)
+    texts = _requests(8)
+    ids, lengths = encoder.padded(texts)
+    mask = (torch.arange(ids.shape[1]) < lengths[:, None])[:, None, None, :]
+    given: list[Tensor] = []
+    last = encoder.transformer.encoder.layer[-2:]
+    hook = last[0].register_forward_pre_hook(lambda _, inputs: given.append(inputs[0].detach()))
+    with torch.no_grad():
+        encoder.encode(ids, lengths)
+    hook.remove()
+
+    def through_all() -> None:
+        encoder.zero_grad()
+        encoder.encode(ids, lengths).sum().backward()
+
+    def from_cached() -> None:
+        encoder.zero_grad()
+        hidden = given[0]  # (requests, longest, width)
+        for layer in last:
+            found = layer(hidden, mask)
+            hidden = found[0] if isinstance(found, tuple) else found
+        hidden.sum().backward()
+
+    return through_all, from_cached
+
+
+def compiled(machine: Machine) -> Both:
+    """Forward and backward of 32 requests: as the library has it; by ``torch.compile``."""
+    plain, quick = _trained("all"), _trained("all")
+    quick.transformer = torch.compile(quick.transformer, dynamic=True)
+    texts = _requests(32)
+    return lambda: _learn(plain, texts), lambda: _learn(quick, texts)
+
+
+def columns(machine: Machine) -> Both:
+    """The training examples' input ids as tensors: by lists of Python; from Arrow's buffers."""
+    column = common.examples("train")["input_ids"]
+
+    def lists() -> None:
+        every = column.to_pylist()
+        torch.tensor([each for ids in every for each in ids])
+        torch.tensor([len(ids) for ids in every])
+
+    return lists, lambda: Ragged.from_column(column)
+
+
+def fused_step(machine: Machine) -> Both:
+    """AdamW on two tables: torch's plain one; the fused one."""
+
+    def step(fused: bool) -> Callable[[], object]:
+        tables = [torch.nn.Parameter(torch.randn(common.movies(), 256)) for _ in range(2)]
+        for table in tables:
+            table.grad = torch.randn_like(table)
+        return torch.optim.AdamW(tables, fused=fused, foreach=False).step
+
+    return step(False), step(True)
+
+
+def _trained(layers: int | str) -> SentenceEncoder:
+    return SentenceEncoder(common.DATA / "encoder", "mean", layers).train()
+
+
+def _requests(count: int) -> Ragged:
+    return DialogueExamples.from_table(common.examples("train").slice(0, count)).tokens
+
+
+def _tags(count: int) -> Ragged:
+    table = pq.read_table(common.DATA / "tags" / "train.parquet").slice(0, count)
+    return Ragged.from_column(table["input_ids"])
+
+
+def _learn(encoder: SentenceEncoder, texts: Ragged) -> None:
+    encoder.zero_grad()
+    encoder(texts).sum().backward()
 
 
 def batches(machine: Machine) -> Both:
@@ -164,15 +281,23 @@ def bfloat16(machine: Machine) -> Both:
 
 TRIED: list[tuple[str, str, Callable[[Machine], Both]]] = [
     ("mention network: both directions together, gradient written out", "kept", mention_network),
-    ("an epoch's batches laid out once", "kept", batches),
+    ("batches padded to 512 tokens; to their neighbours", "kept", padding(512)),
+    ("batches padded to their longest; to their neighbours", "kept", padding(None)),
+    ("examples by lists of Python; from Arrow's buffers", "kept", columns),
+    ("64 batches laid out at once", "kept", batches),
     ("only this device's draws seeded", "kept", seeding),
+    ("AdamW fused", "kept", fused_step),
     ("gradients clipped within the fused step", "kept", clipping),
     ("top 10 chosen beside the scores", "kept", ranking),
     ("texts that come again encoded once (tags)", "kept", repeated_texts),
     ("loss from the positives instead of the multi-hot", "left out", sparse_loss),
     ("last layer's weights transposed", "left out", transposed_head),
+    ("tags and dialogues in one pass of the encoder", "left out", one_pass),
+    ("torch.compile of the encoder (after compiling)", "left out", compiled),
+    ("lower layers' output cached, two layers trained", "left out", cached_layers),
     ("encoder chunks of 1,024 tokens for 2,048", "left out", _chunks(1_024)),
     ("encoder chunks of 8,192 tokens for 2,048", "left out", _chunks(8_192)),
+    ("the last two layers trained, not all", "a parameter", upper_layers),
     ("bfloat16 on this processor", "a parameter", bfloat16),
 ]
 
@@ -182,7 +307,10 @@ def main() -> None:
     machine = prepare(Compute(device="cpu", threads=2, precision="float32"))
     rows: list[dict[str, Any]] = []
     for what, kept, make in TRIED:
-        before, after = (1e3 * common.median_seconds(each, 7, warm=2) for each in make(machine))
+        if make is compiled and not shutil.which(os.environ.get("CXX", "g++")):
+            print(f"not measured without a C++ compiler: {what}")
+            continue
+        before, after = (1e3 * common.median_seconds(each, 5, warm=2) for each in make(machine))
         rows.append(
             {
                 "what": what,
