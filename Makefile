@@ -46,8 +46,8 @@ results: $(VENV)/.installed
 test: $(VENV)/.installed
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-# two clones give the same bytes, the best model beats popularity, a repeat runs nothing, one
-# parameter reruns its share; both run at once: as above
+# two clones, run at once as the tests are, give the same bytes, the best model beats popularity, a
+# repeat runs nothing, one parameter reruns its share
 check: $(VENV)/.installed
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python tests/check_reproducibility.py
 
