@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stages.recommender.errors import UserError
-from stages.recommender.modeling.model_folder import CONFIG
 from stages.recommender.serving.catalogue import reads_movie_texts
 from stages.recommender.serving.models_folder import TrainedModel
 from stages.recommender.serving.recommender import Recommender
@@ -18,10 +17,14 @@ class ModelError(UserError):
     """A model, or the file of new movies, is not as it should be; no request can mend that."""
 
 
+Written = list[tuple[int, int, int]]
+"""Inode, time in nanoseconds and size of files: where a cache puts back what stood there before,
+the time may be older than the one that was seen."""
+
+
 class _Loaded(NamedTuple):
-    written: tuple[int, int | None]
-    """When its folder and the file of new movies were written, in nanoseconds; of the file
-    ``None`` where the model takes none."""
+    written: tuple[Written, Written]
+    """Of its folder, and of the file of new movies where the model takes it."""
     recommender: Recommender
 
 
@@ -47,7 +50,7 @@ class LoadedModels:
         loaded = self._loaded.pop(model.name, None)
         try:
             added = self._added_to(model)
-            written = (_written(model.folder / CONFIG), None if added is None else _written(added))
+            written = (_written(model.folder), [] if added is None else _written(added))
             if loaded is None or loaded.written != written:
                 loaded = _Loaded(written, Recommender.load(model.folder, added))
         except UserError as error:
@@ -69,5 +72,8 @@ class LoadedModels:
         return self._new_movies
 
 
-def _written(file: Path) -> int:
-    return file.stat().st_mtime_ns
+def _written(path: Path) -> Written:
+    """Of a file, or of all that lie in a folder."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    stats = [file.stat() for file in files]
+    return [(stat.st_ino, stat.st_mtime_ns, stat.st_size) for stat in stats]

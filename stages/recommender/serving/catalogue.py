@@ -136,21 +136,24 @@ class Catalogue:
         wanted = title_words(parsed.title)
         if not wanted:
             return []
+        among = {
+            index: words
+            for index, words in enumerate(self._words)
+            if parsed.year in (None, self.movies[index].year)
+        }
         found: dict[int, tuple[int, float, int]] = {}
-        for index, words in enumerate(self._words):
-            if parsed.year is not None and self.movies[index].year != parsed.year:
-                continue
+        for index, words in among.items():
             if words.startswith(wanted):
                 found[index] = (0, len(words), index)
             elif f" {wanted}" in words:
                 found[index] = (1, len(words), index)
         if len(found) < k:
+            # as many more as may be found already
             close = process.extract(
-                wanted, self._words, scorer=WRatio, score_cutoff=_LEAST_SIMILARITY, limit=4 * k
+                wanted, among, scorer=WRatio, score_cutoff=_LEAST_SIMILARITY, limit=k + len(found)
             )
             for _, similarity, index in close:
-                if parsed.year is None or self.movies[index].year == parsed.year:
-                    found.setdefault(index, (2, -similarity, index))
+                found.setdefault(index, (2, -similarity, index))
         return [self.movies[index] for index in sorted(found, key=found.__getitem__)[:k]]
 
     @cached_property
@@ -177,12 +180,7 @@ def read_catalogue(folder: Path, new_movies: Path | None = None) -> Catalogue:
     catalogue = Catalogue(table, tags)
     if new_movies is None:
         return catalogue
-    if not reads_movie_texts(folder):
-        raise UserError(
-            f"{folder.name} does not read what a movie is, or has learned to read otherwise since "
-            f"it read the movies, so that it can recommend no new ones; ask {READS_MOVIE_TEXTS}, "
-            "trained with gate.trainable_layers: none"
-        )
+    check_reads_movie_texts(folder)
     added = read_new_movies(new_movies)
     known = {(title_words(movie.title), movie.year) for movie in catalogue}
     for line, movie in added.items():
@@ -210,3 +208,17 @@ def reads_movie_texts(folder: Path) -> bool:
             f"dvc repro -f -s train@{folder.name}"
         )
     return bool(config.get("titles")) and gate.get("trainable_layers", "none") == "none"
+
+
+def check_reads_movie_texts(folder: Path) -> None:
+    """Check that movies can be added to a model; see :func:`reads_movie_texts`.
+
+    Raises:
+        UserError: They cannot, or the model is missing or damaged.
+    """
+    if not reads_movie_texts(folder):
+        raise UserError(
+            f"{folder.name} does not read what a movie is, or has learned to read otherwise since "
+            f"it read the movies, so that it can recommend no new ones; ask {READS_MOVIE_TEXTS}, "
+            "trained with gate.trainable_layers: none"
+        )

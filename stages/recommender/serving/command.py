@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -203,7 +204,8 @@ def _show(answer: Answer) -> None:
     table.add_column("because of")
     for movie in answer.recommendations:
         title = movie.title or f"movie {movie.redial_id}"
-        because = ", ".join(cause.movie.title for cause in movie.reasons.pulled_up_by[:2])
+        causes = [cause.movie for cause in movie.reasons.pulled_up_by[:2]]
+        because = ", ".join(cause.title or cause.name for cause in causes)
         if not because and movie.reasons.nearest_requests:
             because = f"asked before: {_shortened(movie.reasons.nearest_requests[0].text)}"
         table.add_row(
@@ -305,9 +307,11 @@ def serve(
     if new_movies is not None:  # what is wrong with them is told now, not at the first request
         from stages.recommender.serving import catalogue
 
-        readers = [
-            m.folder for m in trained_models(folder) if catalogue.reads_movie_texts(m.folder)
-        ]
+        readers = []
+        for model in trained_models(folder):
+            with suppress(UserError):  # a damaged model is told to who asks it
+                if catalogue.reads_movie_texts(model.folder):
+                    readers.append(model.folder)
         catalogue.read_catalogue(
             readers[0] if readers else folder / catalogue.READS_MOVIE_TEXTS, new_movies
         )

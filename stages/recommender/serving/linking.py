@@ -206,7 +206,7 @@ class TitleLinker:
     ) -> float:
         title = _words(surface)
         start, end = words[0].start(), words[-1].end()
-        if text[start - 1 : start] in QUOTES and text[end : end + 1] in QUOTES and start:
+        if start > 0 and end < len(text) and text[start - 1] in QUOTES and text[end] in QUOTES:
             return 0.99
         prior = _PRIOR.get(len(words), _PRIOR_LONG)
         mentions = sum(self._usage.mentions[movie.index] for movie in self._called[title])

@@ -30,7 +30,7 @@ from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.gate import READINGS, GatedRecommender
 from stages.recommender.modeling.model_folder import load_model
 from stages.recommender.modeling.ragged import Ragged
-from stages.recommender.serving.catalogue import READS_MOVIE_TEXTS
+from stages.recommender.serving.catalogue import READS_MOVIE_TEXTS, check_reads_movie_texts
 from stages.recommender.serving.models_folder import find_model
 from stages.recommender.serving.sentences import load_encoder
 
@@ -262,6 +262,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, default=TARGET, help="folder for the figures")
     given = parser.parse_args()
     folder = find_model(READS_MOVIE_TEXTS, given.models).folder
+    check_reads_movie_texts(folder)
     _, model, encoder, _ = load_model(folder, load_encoder)
     if not isinstance(model, GatedRecommender):
         raise UserError(f"{folder} is no model of the variant gate; name the folder of one")

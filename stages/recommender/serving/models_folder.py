@@ -111,7 +111,7 @@ def find_model(name: str | None = None, models: Path = artifacts.MODELS) -> Trai
 def _how_to_train_one(name: str | None, models: Path) -> str:
     workspace = _workspace_name(models)
     if workspace is not None:
-        return f"train all with: make run CORPUS={workspace}"
+        return f"train all with: {_make_run(workspace)}"
     if name is None or name in TRAINABLE:
         return f"train all with: make run, or one with: dvc repro train@{name or 'weighted-rnn'}"
     return f"train all with: make run; there can be {', '.join(TRAINABLE)}"
@@ -121,8 +121,12 @@ def _how_to_train(name: str, models: Path) -> str:
     if name not in TRAINABLE:
         return "name one of these"
     workspace = _workspace_name(models)
-    command = f"make run CORPUS={workspace}" if workspace else f"dvc repro train@{name}"
-    return f"train it with: {command}"
+    return f"train it with: {_make_run(workspace) if workspace else f'dvc repro train@{name}'}"
+
+
+def _make_run(workspace: str) -> str:
+    # without them it would be another run, which takes the place of this one
+    return f"make run CORPUS={workspace} and the PRESET and SET that it was made with"
 
 
 def _workspace(models: Path) -> Path:

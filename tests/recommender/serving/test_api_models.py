@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from served_models import write_gate, write_models
 
+from stages.recommender.modeling.model_folder import WEIGHTS
 from stages.recommender.serving.api_models import LoadedModels, ModelError
 from stages.recommender.serving.models_folder import find_model
 from stages.recommender.serving.recommender import Recommender
@@ -29,6 +30,20 @@ def test_a_model_is_loaded_once_and_anew_when_trained_again(
     assert loaded.get(model) is not first
 
 
+def test_weights_alone_that_are_replaced_are_loaded(tmp_path: Path, tiny_encoder: Path) -> None:
+    # as a checkout does, to which the same configuration is no change
+    model = find_model("weighted-rnn", write_models(tmp_path, tiny_encoder))
+    loaded = LoadedModels()
+    first = loaded.get(model)
+    weights = model.folder / WEIGHTS
+    before = weights.stat()
+    other = tmp_path / "other.safetensors"
+    shutil.copyfile(weights, other)
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    other.replace(weights)
+    assert loaded.get(model) is not first
+
+
 def test_a_model_that_is_being_replaced_is_told(tmp_path: Path, tiny_encoder: Path) -> None:
     model = find_model("weighted-rnn", write_models(tmp_path, tiny_encoder))
     loaded = LoadedModels()
@@ -36,7 +51,7 @@ def test_a_model_that_is_being_replaced_is_told(tmp_path: Path, tiny_encoder: Pa
     aside = tmp_path / "aside"
     model.folder.rename(aside)
     with pytest.raises(
-        ModelError, match=r"config\.json cannot be read \(No such file .* try again"
+        ModelError, match=r"weighted-rnn cannot be read \(No such file .* try again"
     ):
         loaded.get(model)
     shutil.copytree(aside, model.folder)

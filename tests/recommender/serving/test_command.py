@@ -10,10 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from served_models import write_gate, write_models
 from typer.testing import CliRunner
 
 from stages.recommender import artifacts
 from stages.recommender.errors import UserError
+from stages.recommender.serving import web
 from stages.recommender.serving.command import app
 from stages.recommender.serving.recommender import Recommender
 
@@ -211,6 +213,23 @@ def test_a_port_that_none_can_have_is_told(models: Path) -> None:
     result = CliRunner().invoke(app, ["serve", "--port", "65536", "--models", str(models)])
     assert result.exit_code == 2
     assert "less than or equal to 65535" in result.output
+
+
+def test_a_damaged_model_keeps_no_other_from_being_served(
+    tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = write_models(tmp_path, tiny_encoder)
+    write_gate(tmp_path, tiny_encoder)
+    (models / "weighted-rnn" / "config.json").write_text("{", encoding="utf-8")
+    new = tmp_path / "new.csv"
+    new.write_text("title\nNosferatu\n", encoding="utf-8")
+    served: list[Path] = []
+    monkeypatch.setattr(web, "serve", lambda folder, *_, **__: served.append(folder))
+    run(models, "serve", "--new-movies", str(new))
+    assert served == [models]
+    new.write_text("name\n", encoding="utf-8")
+    result = CliRunner().invoke(app, ["serve", "--new-movies", str(new), "--models", str(models)])
+    assert "name is no header" in str(result.exception)
 
 
 def test_the_catalogue_is_searched(models: Path) -> None:

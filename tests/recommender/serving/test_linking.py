@@ -71,6 +71,7 @@ def linker() -> TitleLinker:
         ("I watched it, went up to her and liked it.", []),
         ("It was great. Up there!", []),
         ('we saw "Up" and "Her"', ["Up (2009)", "Her (2013)"]),
+        ('we went "up', []),
         ("like It Follows", ["It Follows (2014)"]),  # the longest title
         ("Jack Black, or Ripper Jack", []),  # a person's name
         ("fast and furious", ["Fast & Furious (2009)"]),

@@ -1,5 +1,6 @@
 """The figures are worked out by hand; movies 1, 2, 3 and 5 of 6 were never seen."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -156,3 +157,18 @@ def test_it_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(sys, "argv", ["measure", str(tmp_path / "models")])
     with pytest.raises(UserError, match=r"no model is trained in .* dvc repro train@softmax-gate"):
         main()
+
+
+def test_a_gate_whose_encoder_learned_is_refused(
+    tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # its movies' texts were read before, new ones would be read otherwise
+    folder = write_gate(tmp_path, tiny_encoder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config["gate"]["trainable_layers"] = 1
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    target = tmp_path / "target"
+    monkeypatch.setattr(sys, "argv", ["measure", str(folder.parent), "--write", str(target)])
+    with pytest.raises(UserError, match="can recommend no new ones"):
+        main()
+    assert not target.exists()

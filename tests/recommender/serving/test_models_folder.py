@@ -83,7 +83,7 @@ def test_there_can_be_nine_models() -> None:
     ("folder", "name", "told"),
     [
         (".", "weighted-rnn", "only b-model, a-model, c-model; train it with: dvc repro train@we"),
-        ("runs/mine", "weighted-rnn", "c-model; train it with: make run CORPUS=mine$"),
+        ("runs/mine", "weighted-rnn", "c-model; train it with: make run CORPUS=mine and the PRE"),
         (".", "wieghted-rnn", "only b-model, a-model, c-model; name one of these$"),
         ("runs/mine", "wieghted-rnn", "only a-model, b-model, c-model; name one of these$"),
     ],
@@ -105,7 +105,7 @@ def test_a_model_that_is_not_there_is_told_with_what_helps(
         (".", None, "train all with: make run, or one with: dvc repro train@weighted-rnn$"),
         (".", "softmax-gate", "or one with: dvc repro train@softmax-gate$"),
         (".", "bert", "train all with: make run; there can be original-baseline, .*gate$"),
-        ("runs/mine", "softmax-gate", "train all with: make run CORPUS=mine$"),
+        ("runs/mine", "softmax-gate", "train all with: make run CORPUS=mine and the PRE"),
     ],
 )
 def test_where_nothing_is_trained_it_says_how_to(

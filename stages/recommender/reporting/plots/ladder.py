@@ -42,6 +42,6 @@ def _rows(steps: Ladder, score_column: str) -> list[Row]:
 
 
 def signed(change: float) -> str:
-    """A change of a score with its sign, a real minus: ``+0.012``, ``−0.001``."""
-    # adding 0 leaves no minus before a change that rounds to none
-    return f"{round(change, 3) + 0:+.3f}".replace("-", "\N{MINUS SIGN}")
+    """A change of a score with its sign, a real minus: ``+0.012``, ``−0.001``; ``0.000``."""
+    rounded = round(change, 3)
+    return f"{rounded:+.3f}".replace("-", "\N{MINUS SIGN}") if rounded else "0.000"
