@@ -20,7 +20,7 @@ BIN := $(VENV)/bin
 UNUSED := /tests/|/transformers/models/(?!auto/|bert/|[^/]*$$)
 PRESETS := $(if $(filter sample,$(CORPUS)),sample) $(PRESET)
 
-.PHONY: run results test check kill fuzz processes several-models storage memory reliability bench search load examples linking new-movies screenshots lint lock clean
+.PHONY: run results quote test check kill fuzz processes several-models storage memory reliability bench search load examples linking new-movies screenshots lint lock clean
 .DEFAULT_GOAL := run
 
 # made again when the lock changes; the stamp is written last, so that a broken install is retried;
@@ -37,10 +37,14 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 run: $(VENV)/.installed
 	$(BIN)/python -m stages.recommender.workspace $(CORPUS) $(addprefix --preset ,$(PRESETS)) $(addprefix --set ,$(SET)) $(addprefix --jobs ,$(JOBS))
 
-# a finished run's tables and pictures to docs/results, and README's tables from there:
+# a finished run's tables and pictures to docs/results, and the documents' tables from there:
 # make results CORPUS=redial NAME=redial-frozen
 results: $(VENV)/.installed
 	$(BIN)/python docs/publish_results.py runs/$(CORPUS) $(NAME)
+
+# the documents' tables anew from where they lie, such as docs/benchmarks
+quote: $(VENV)/.installed
+	$(BIN)/python docs/publish_results.py
 
 # two at once, whose threads must not wait by spinning on each other's core
 test: $(VENV)/.installed

@@ -1,7 +1,8 @@
-"""Copy a finished run's results to ``docs/results/`` and quote its tables in the README anew.
+"""Copy a finished run's results to ``docs/results/`` and quote all tables in the documents anew.
 
 Run from the root as ``python docs/publish_results.py FOLDER NAME``: from the folder in which the
 pipeline ran, such as ``runs/redial``, or ``.`` for the checkout itself, to ``docs/results/NAME``.
+Without both it only quotes: tables of benchmarks that ran again.
 """
 
 import re
@@ -9,7 +10,12 @@ import shutil
 import sys
 from pathlib import Path
 
-RESULTS, README = Path("docs/results"), Path("README.md")
+from stages.recommender.errors import run_stage
+from stages.recommender.yaml_files import read_yaml
+
+RESULTS = Path("docs/results")
+PAGES = (Path("README.md"), Path("docs/scaling.md"))
+"""Documents with quoted tables."""
 BESIDE = (
     "metrics/ablation.json",
     "metrics/coverage.json",
@@ -24,16 +30,19 @@ def copy_results(run: Path, folder: Path) -> None:
     report = sorted((run / "metrics/report").glob("*"))
     files = [path for path in report if path.suffix in {".txt", ".csv", ".png"}]
     files += [run / name for name in (*BESIDE, FIGURES)]
-    missing = [str(path) for path in files if not path.is_file()]
+    params = run / "params.yaml"
+    missing = [str(path) for path in (*files, params) if not path.is_file()]
     if not report or missing:
         sys.exit(f"{run} is not finished: {', '.join(missing) or 'it has no report'}")
+    if read_yaml(params)["redial"]["source"] == "sample":
+        sys.exit(f"{run} is of the sample corpus, whose movies are invented; name another run")
     folder.mkdir(parents=True, exist_ok=True)
     for path in files:
         shutil.copyfile(path, folder / path.name)
 
 
 def quote_tables(text: str, root: Path) -> str:
-    """The README with every quoted table as its file has it.
+    """A document with every quoted table as its file has it.
 
     A quoted table is a block of code below a comment that names its file.
     """
@@ -46,16 +55,18 @@ def quote_tables(text: str, root: Path) -> str:
 
 
 def main() -> None:
-    """Publish the run that the command line names."""
-    if len(sys.argv) != 3:
+    """Publish the run that the command line names, if it does."""
+    if len(sys.argv) not in (1, 3):
         sys.exit(
             "name the folder of a finished run and one under docs/results/, "
             "as in: runs/redial redial-frozen"
         )
-    copy_results(Path(sys.argv[1]), RESULTS / sys.argv[2])
-    text = quote_tables(README.read_text(encoding="utf-8"), Path())
-    README.write_text(text, encoding="utf-8", newline="\n")
+    if len(sys.argv) == 3:
+        copy_results(Path(sys.argv[1]), RESULTS / sys.argv[2])
+    for page in PAGES:
+        text = quote_tables(page.read_text(encoding="utf-8"), Path())
+        page.write_text(text, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -115,6 +115,9 @@ def main() -> None:
     if len(sys.argv) != 2:
         raise UserError("name one search, as in: gate")
     name = sys.argv[1]
+    known = sorted(path.stem for path in SEARCHES.glob("*.yaml"))
+    if name not in known:
+        raise UserError(f"no search is called {name}; name one of {', '.join(known)}")
     search = read_yaml(SEARCHES / f"{name}.yaml")
     for trial in missing(name, search, (str(e.get("Experiment")) for e in dvc.api.exp_show())):
         print(f"\ntrial: {told(trial)}", flush=True)

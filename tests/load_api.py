@@ -133,10 +133,10 @@ def main() -> None:
     with serving(given.models) as (address, process):
         found = asyncio.run(load(address, process, given.clients, given.seconds))
     machine = f"{psutil.cpu_count()} CPU cores, Python {platform.python_version()}"
-    artifacts.write_json(given.write, {"machine": machine, **found})
     print(json.dumps(found, indent=2))
     if found["failed"]:
-        sys.exit(f"{found['failed']} requests were not answered")
+        sys.exit(f"{found['failed']} requests were not answered; nothing was written")
+    artifacts.write_json(given.write, {"machine": machine, **found})
 
 
 if __name__ == "__main__":

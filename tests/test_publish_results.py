@@ -15,6 +15,7 @@ RUN = {
     "metrics/ladder.json": "{}",
     "metrics/ablation.json": "{}",
     "data/examples/figures.json": "{}",
+    "params.yaml": "redial:\n  source: zip\n",
 }
 
 
@@ -26,6 +27,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path.write_text(content)
     old = "before\n<!-- docs/results/frozen/models.txt -->\n```\nold\ntable\n```\nafter\n"
     (tmp_path / "README.md").write_text(old)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/scaling.md").write_text(old)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["publish_results.py", "runs/redial", "frozen"])
     return tmp_path
@@ -34,17 +37,33 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_results_are_copied_and_quoted(project: Path) -> None:
     publish.main()
     copied = {path.name for path in Path("docs/results/frozen").iterdir()}
-    assert copied == {Path(name).name for name in RUN} - {"report.html"}
-    assert Path("README.md").read_text() == (
-        "before\n<!-- docs/results/frozen/models.txt -->\n```\nnew table\n```\nafter\n"
-    )
+    assert copied == {Path(name).name for name in RUN} - {"report.html", "params.yaml"}
+    for page in ("README.md", "docs/scaling.md"):
+        assert Path(page).read_text() == (
+            "before\n<!-- docs/results/frozen/models.txt -->\n```\nnew table\n```\nafter\n"
+        )
+
+
+def test_tables_alone_are_quoted(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish.main()
+    Path("docs/results/frozen/models.txt").write_text("a benchmark's\n")
+    monkeypatch.setattr("sys.argv", ["publish_results.py"])
+    publish.main()
+    assert "```\na benchmark's\n```" in Path("README.md").read_text()
+
+
+def test_invented_movies_are_not_published(project: Path) -> None:
+    Path("runs/redial/params.yaml").write_text("redial:\n  source: sample\n")
+    with pytest.raises(SystemExit, match="whose movies are invented"):
+        publish.main()
+    assert not Path("docs/results").exists()
 
 
 def test_an_unfinished_run_is_not_published(project: Path) -> None:
     Path("runs/redial/metrics/ladder.json").unlink()
     with pytest.raises(SystemExit, match=r"not finished: .*metrics/ladder\.json"):
         publish.main()
-    assert not Path("docs").exists()
+    assert not Path("docs/results").exists()
 
 
 def test_the_readme_quotes_its_tables_as_they_are() -> None:

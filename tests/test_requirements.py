@@ -1,4 +1,4 @@
-"""What the pipeline imports is what ``requirements.in`` asks for, not what is pulled in beside."""
+"""What is imported is what ``requirements.in`` asks for, not what is pulled in beside."""
 
 import ast
 import re
@@ -10,13 +10,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def imported() -> dict[str, set[str]]:
-    """The files under ``stages/`` that import a module of others, by the module's first part."""
+def imported(*folders: str) -> dict[str, set[str]]:
+    """The files under folders that import a module of others, by the module's first part."""
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    # tests and scripts import each other by their bare names
+    own = {"stages", "tests"} | {path.stem for path in paths if ROOT / "stages" not in path.parents}
     found: dict[str, set[str]] = {}
-    for path in (ROOT / "stages").rglob("*.py"):
+    for path in paths:
         for module in modules_of(ast.parse(path.read_text(encoding="utf-8"))):
             first = module.partition(".")[0]
-            if first not in sys.stdlib_module_names and first != "stages":
+            if first not in sys.stdlib_module_names | own:
                 found.setdefault(first, set()).add(str(path.relative_to(ROOT)))
     return found
 
@@ -30,8 +33,8 @@ def modules_of(tree: ast.AST) -> Iterator[str]:
             yield node.module
 
 
-def asked_for() -> set[str]:
-    lines = (ROOT / "requirements.in").read_text(encoding="utf-8").splitlines()
+def asked_for(*files: str) -> set[str]:
+    lines = [line for file in files for line in (ROOT / file).read_text("utf-8").splitlines()]
     names = (re.match(r"[\w.-]+", line) for line in lines)
     return {normal(name[0]) for name in names if name}
 
@@ -40,13 +43,25 @@ def normal(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
-def test_each_import_of_the_pipeline_is_asked_for() -> None:
-    modules = imported()
-    assert {"torch", "pyarrow", "ruamel", "sklearn"} <= modules.keys()
+def not_asked_for(modules: dict[str, set[str]], asked: set[str]) -> dict[str, list[str]]:
     distributions = packages_distributions()
-    missing = {
+    return {
         module: sorted(files)
         for module, files in sorted(modules.items())
-        if not asked_for().intersection(map(normal, distributions[module]))
+        if module in distributions and not asked.intersection(map(normal, distributions[module]))
     }
-    assert missing == {}
+
+
+def test_each_import_of_the_pipeline_is_asked_for() -> None:
+    modules = imported("stages")
+    assert (
+        {"torch", "pyarrow", "ruamel", "sklearn"} <= modules.keys() <= {*packages_distributions()}
+    )
+    assert not_asked_for(modules, asked_for("requirements.in")) == {}
+
+
+def test_each_import_of_tests_and_documents_is_asked_for() -> None:
+    # what shared storage's test needs may not be installed
+    modules = imported("tests", "docs")
+    assert {"pytest", "aiohttp", "boto3"} <= modules.keys()
+    assert not_asked_for(modules, asked_for("requirements.in", "requirements-s3.in")) == {}

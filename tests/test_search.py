@@ -95,3 +95,12 @@ def test_relative_paths_are_those_of_the_files_beside_the_presets(
         {"encoder": {"source": "b"}},
     ]
     assert search._paths(presets) == {"redial.zip.location": str(tmp_path / "a.zip")}
+
+
+def test_a_search_that_is_none_is_told_with_those_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("sys.argv", ["search.py", "gates"])
+    with pytest.raises(UserError, match="no search is called gates; name one of gate, "):
+        search.main()

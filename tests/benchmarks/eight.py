@@ -48,9 +48,9 @@ def main() -> None:
     parser.add_argument("movielens")
     given = parser.parse_args()
     folder = workspace("eight")
-    shutil.rmtree(folder, ignore_errors=True)
     archives = [f"{name}.zip.location={getattr(given, name)}" for name in ("redial", "movielens")]
     with alone(folder) as held:
+        shutil.rmtree(folder, ignore_errors=True)
         prepare(folder, PRESETS, [*archives, f"evaluation.readings={READINGS}"])
         models = only_the_eight(folder)
         # a cache of its own, from which DVC can take nothing
