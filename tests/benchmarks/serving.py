@@ -79,7 +79,7 @@ class Stopwatch:
 
 
 def _milliseconds(rounds: list[float]) -> float:
-    """Of one request: the median of all rounds but the first, each over all example requests."""
+    """Of one request: the median of the rounds after warming up, each over all example requests."""
     return 1e3 * statistics.median(rounds[WARM:]) / len(EXAMPLE_REQUESTS)
 
 

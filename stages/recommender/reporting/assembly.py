@@ -132,7 +132,7 @@ def report(collected: Collected, table: pd.DataFrame, params: Params) -> Report:
 
 
 def how_it_ran(params: Params) -> dict[str, str]:
-    """What stands at the head of the report: with what the models were trained."""
+    """The settings that the head of the report shows."""
     training = params.training
     weight = params.loss.pos_weight
     heads = f"heads {training.head_learning_rate:g}"

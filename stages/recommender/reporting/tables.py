@@ -1,4 +1,4 @@
-"""Tables of scores, once as data, to be written as text, Markdown, HTML or CSV."""
+"""Tables of scores, once as data, to be written as text, HTML or CSV."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,20 +64,18 @@ def csv(frame: pd.DataFrame) -> str:
     return str(frame.to_csv(index=False, lineterminator="\n"))
 
 
-def models(table: pd.DataFrame, score_columns: Sequence[str], *, intervals: bool = True) -> Table:
+def models(table: pd.DataFrame, score_columns: Sequence[str]) -> Table:
     """A row a model: its scores with their 95% intervals and the selected epoch.
 
     Args:
         table: The table of results.
         score_columns: The scores to show, such as ``all ndcg@10``.
-        intervals: Whether the intervals are shown; a terminal may be too narrow for them.
     """
     rows = results.rows(table)
     columns = [Column("model", tuple(str(row[results.MODEL]) for row in rows), "name")]
     for score_column in score_columns:
         scores = [results.score(row, score_column) for row in rows]
-        shown = _with_interval(results.heading(score_column), scores)
-        columns += shown if intervals else shown[:1]
+        columns += _with_interval(results.heading(score_column), scores)
     epochs = results.selected_epochs(table)
     if epochs:
         cells = tuple(str(epochs.get(str(row[results.MODEL]), _NONE)) for row in rows)

@@ -46,13 +46,15 @@ _PRIOR = {1: 0.25, 2: 0.7}
 """How likely words of a title that no training request has are the title, by their number."""
 _PRIOR_LONG = 0.95
 _CASED, _CASED_LEAST, _LOWER = 30.0, 5.0, 0.3
-"""How much likelier a title than other words has capital letters, or none among other capitals;
-the first of several words and of one that requests write small otherwise, the second of a name."""
+"""Factors on the odds that words are a title: the first where each of several words has a capital
+letter; from the second up to the first for one such word, the more the seldomer requests write it
+so otherwise; the third where they have none in a text that has capitals."""
 _LEAST_INTRODUCED = 0.02
-"""How little the word before one of one word can leave of its odds."""
+"""However seldom the word before a title of one word introduces a movie, the title's odds are
+multiplied by no less."""
 _OTHER_ARTICLE, _IN_A_NAME, _NUMBER = 0.03, 0.02, 0.1
-"""The same for another article than the title's, for a word of a longer name ("Jack Black"), and
-for a bare number."""
+"""Factors on the same odds: of another article than the title's, of one word beside a name ("Jack
+Black"), and of a bare number."""
 _FUZZY, _FUZZY_WITH_YEAR = 90.0, 82.0
 """Least similarity of a misspelled title, 0 to 100; see rapidfuzz' ``fuzz.ratio``."""
 _SHORTEST_FUZZY = 6

@@ -24,16 +24,18 @@ def test_the_models_as_text() -> None:
     )
 
 
-def test_the_models_without_intervals() -> None:
-    columns = ["all ndcg@10", "new ndcg@10"]
-    table = tables.models(made_up_report.results(), columns, intervals=False)
-    assert [column.heading for column in table.columns] == [
+def test_a_score_that_is_not_there_has_a_dash() -> None:
+    table = tables.models(made_up_report.results(), ["all ndcg@10", "new ndcg@10"])
+    headings = [column.heading for column in table.columns]
+    assert [heading for heading in headings if heading != "95% interval"] == [
         "model",
         "nDCG@10 (all)",
         "nDCG@10 (new)",
         "epoch",
     ]
-    assert table.rows[3] == ("original-rnn-multitask", "0.0500", "-", "1")
+    name, score, interval, missing, *_, epoch = table.rows[3]
+    assert (name, score, missing, epoch) == ("original-rnn-multitask", "0.0500", "-", "1")
+    assert interval.startswith("[")
 
 
 def test_the_highest_score_is_marked_as_it_is_written() -> None:
