@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stages.recommender import artifacts
 from stages.recommender.corpora.encoder_manifest import check_encoder
 from stages.recommender.dialogues import splits
-from stages.recommender.errors import run_stage
+from stages.recommender.errors import UserError, run_stage
 from stages.recommender.evaluation.baselines.examples import Examples
 from stages.recommender.evaluation.baselines.interface import Baseline
 from stages.recommender.evaluation.baselines.registry import baselines
@@ -62,6 +62,11 @@ def main() -> None:
     if PAPER_SPLIT in params.evaluation.readings:
         file = _joined([train, whole["test"]])
         others = file.filter(_paper_split(file, splits.TRAIN, splits.VALIDATION))
+        if not len(others.vectors):
+            raise UserError(
+                "the train part of the paper's split has no example; use more dialogues, "
+                f"or leave {PAPER_SPLIT} out of evaluation.readings"
+            )
         fits.append((others, {PAPER_SPLIT: file.filter(_paper_split(file, splits.TEST))}))
     for baseline in baselines(movies.num_rows):
         answers = [table for fit in fits for table in _answers(baseline, *fit)]

@@ -134,8 +134,9 @@ def test_a_model_watches_what_its_trainer_and_variant_read() -> None:
             continue
         learns_tags = VARIANTS[entry.variant].learns_tags
         assert entry.data == ("data/tags" if learns_tags else "data/examples/figures.json"), name
-        watched = {"loss.pos_weight", "loss.focal"} if entry.trainer == "weighted" else set()
-        if watched and learns_tags:
+        weighted = entry.trainer == "weighted"
+        watched = {"loss.pos_weight", "loss.focal"} if weighted else {"loss.reduction"}
+        if weighted and learns_tags:
             watched |= {"loss.tag_weight"}
         assert set(entry.watches) - {"training"} == watched, name
 
@@ -182,8 +183,13 @@ DVCS_OWN = {"data", "watches"}
 """The keys of a model that dvc.yaml reads, and no stage."""
 
 
-WITHOUT_EFFECT = {f"train@weighted-{name}": {"loss.tag_weight"} for name in ("baseline", "rnn")}
-"""Parameters that are read with others, though nothing comes of it; a test below shows that."""
+WITHOUT_EFFECT = {
+    f"train@weighted-{name}": {"loss.reduction"}
+    | (set() if parts.learns_tags else {"loss.tag_weight"})
+    for name, parts in VARIANTS.items()
+    if name != "gate"
+}
+"""Parameters that are read with others, though nothing comes of it; tests below show that."""
 
 OF_NO_ABLATION = {"gate.encoder_learning_rate", "gate.trainable_layers"}
 """What the ablation reads with the gate's other parameters: its encoder is frozen, whatever they
@@ -337,12 +343,22 @@ def test_the_ablation_is_on_a_frozen_encoder_whatever_the_gate_is_on(
     assert run_again(runs, "ablate", tmp_path, tiny, changed).written == runs["ablate"].written
 
 
-@pytest.mark.parametrize("name", [*WITHOUT_EFFECT, "train@weighted-multitask"])
+@pytest.mark.parametrize("name", ["weighted-baseline", "weighted-rnn", "weighted-multitask"])
 def test_the_tags_weight_changes_only_models_that_learn_tags(
     name: str, runs: dict[str, StageRun], tiny: dict[str, Any], tmp_path: Path
 ) -> None:
-    again = run_again(runs, name, tmp_path, tiny, {"loss": {"tag_weight": 3.0}})
-    assert (again.written == runs[name].written) == (name in WITHOUT_EFFECT)
+    stage = f"train@{name}"
+    again = run_again(runs, stage, tmp_path, tiny, {"loss": {"tag_weight": 3.0}})
+    assert (again.written == runs[stage].written) == ("loss.tag_weight" in WITHOUT_EFFECT[stage])
+
+
+@pytest.mark.parametrize("name", ["original-baseline", "weighted-multitask"])
+def test_the_reduction_changes_only_models_of_the_original_trainer(
+    name: str, runs: dict[str, StageRun], tiny: dict[str, Any], tmp_path: Path
+) -> None:
+    stage = f"train@{name}"
+    again = run_again(runs, stage, tmp_path, tiny, {"loss": {"reduction": "sum"}})
+    assert (again.written == runs[stage].written) == (stage in WITHOUT_EFFECT)
 
 
 @pytest.mark.parametrize("name", NAMES)

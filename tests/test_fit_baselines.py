@@ -155,3 +155,9 @@ def test_a_missing_input_is_told_and_nothing_written(project: Path) -> None:
         fit_baselines.main()
     assert not artifacts.RANKINGS.exists()
     assert not artifacts.METRICS.exists()
+
+
+def test_a_papers_split_without_a_training_part_is_told(project: Path) -> None:
+    write_examples("whole", "train", examples(6, 0, 5, ["test"] * 6))
+    with pytest.raises(UserError, match="train part of the paper's split has no example; use more"):
+        fit_baselines.main()

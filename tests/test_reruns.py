@@ -252,6 +252,7 @@ def test_what_a_killed_stage_left_reruns_nothing(finished: Project) -> None:
     ("name", "value", "rerun"),
     [
         ("loss.focal.enabled", True, [*WEIGHTED, "compare"]),
+        ("loss.reduction", "sum", [*ORIGINAL, "compare"]),
         ("tags.seed", 7, ["tokenize_tags", *WITH_TAGS, "compare"]),
         ("dialogues.protocol", "notebook", FROM_ROLES),
         ("dialogues.text_form", "titles", FROM_DIALOGUES),

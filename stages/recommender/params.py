@@ -182,8 +182,10 @@ class Focal(Section):
 
 
 class Loss(Section):
-    """The weighted trainer's loss."""
+    """What the trainers ``original`` and ``weighted`` minimise."""
 
+    reduction: Literal["mean", "sum"]
+    """Of the original trainer's cross-entropy, over movies; over requests it is always the mean."""
     pos_weight: Positive | Literal["auto"]
     """Weight of a positive label; ``auto``: movies over mean labels an example."""
     tag_weight: NotNegative

@@ -21,6 +21,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from stages.recommender import artifacts
+from stages.recommender.corpora.checksums import sha256_of
 from stages.recommender.errors import UserError, run_stage
 from stages.recommender.job_runner import run_command
 from stages.recommender.mending import mend
@@ -86,7 +87,8 @@ def prepare(folder: Path, presets: list[str], values: list[str]) -> None:
         presets: Names of presets, the later over the earlier.
         values: ``key=value``, over the presets.
 
-    Relative paths of corpora and of the encoder are taken from this folder.
+    Relative paths of corpora and of the encoder are taken from this folder. An archive here whose
+    checksum is not given gets its own, so that another one of its name is noticed.
 
     Raises:
         UserError: A preset, key or value is wrong; the workspace is then as it was.
@@ -104,6 +106,11 @@ def prepare(folder: Path, presets: list[str], values: list[str]) -> None:
         for key in sections:
             section = section[key]
         section[last] = from_here(section[last])
+    for corpus in ("redial", "movielens"):
+        archive = params[corpus]["zip"]
+        path = Path(archive["location"])
+        if params[corpus]["source"] == "zip" and archive["sha256"] is None and path.is_file():
+            archive["sha256"] = sha256_of(path)
     text = _yaml(params)
     target = folder / PARAMS_FILE
     if not target.is_file() or target.read_text(encoding="utf-8") != text:

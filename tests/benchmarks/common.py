@@ -48,7 +48,10 @@ TRAINING = Training(
     repeats=1,
 )
 LOSS = Loss(
-    pos_weight=POS_WEIGHT, tag_weight=0.001, focal=Focal(enabled=False, alpha=1.0, gamma=2.0)
+    reduction="mean",
+    pos_weight=POS_WEIGHT,
+    tag_weight=0.001,
+    focal=Focal(enabled=False, alpha=1.0, gamma=2.0),
 )
 OBJECTIVE = TRAINERS["weighted"](LOSS, 1, 1.0)
 

@@ -33,6 +33,7 @@ def test_the_committed_parameters_are_the_notebooks() -> None:
     assert (training.warmup_fraction, training.max_gradient_norm, training.seed) == (0.1, 1.0, 42)
     assert training.trainable_layers == "all"
     assert (params.loss.pos_weight, params.loss.tag_weight) == (1200, 0.001)
+    assert params.loss.reduction == "mean"
     assert (params.loss.focal.alpha, params.loss.focal.gamma) == (1.0, 2.0)
     assert (params.model.hidden_size, params.model.dropout) == (256, 0.1)
     mentions = params.model.mentions

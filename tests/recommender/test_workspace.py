@@ -130,6 +130,21 @@ def test_presets_come_over_the_checkouts_parameters_and_values_over_both() -> No
     assert params.tags == load_params().tags
 
 
+def test_an_archive_here_is_told_from_another_of_its_name(checkout: Path) -> None:
+    def checksums() -> tuple[str | None, str | None]:
+        workspace.prepare(RUN, ["local"], [])
+        params = load_params(RUN / "params.yaml")
+        return params.redial.zip.sha256, params.movielens.zip.sha256
+
+    assert checksums() == (None, None)  # what is not there is told by its stage
+    (checkout / "redial_dataset.zip").write_text("one edition")
+    first, other = checksums()
+    assert first == hashlib.sha256(b"one edition").hexdigest()
+    assert other is None
+    (checkout / "redial_dataset.zip").write_text("another edition")
+    assert checksums()[0] == hashlib.sha256(b"another edition").hexdigest()
+
+
 @pytest.mark.parametrize(
     ("presets", "values", "told"),
     [

@@ -93,7 +93,7 @@ def _popularity(trainee: Trainee) -> Trainee:
 def _taking_out(trainee: Trainee) -> Trainee:
     lessons = lessons_of(trainee)
     own = lessons.own
-    nothing = Ragged(own.values[:0], torch.zeros_like(own.sizes))
+    nothing = Ragged(own.values[:0], torch.zeros_like(own.lengths))
     unknown = torch.full_like(lessons.remembered, -1)
     return replace(trainee, train=replace(lessons, own=nothing, remembered=unknown))
 

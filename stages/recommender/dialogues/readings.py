@@ -102,6 +102,6 @@ def _request(
     joined = join(said)
     text = form(joined)
     labels = tuple(sorted({movie for answer in answers for movie in mentioned_ids(answer)}))
-    if text.strip() and labels:
+    if labels and any(form(message).strip() for message in said):
         mentions = tuple(mentioned_ids(joined))
         yield Request(dialogue.conversation_id, turn, joined, text, mentions, labels)

@@ -115,7 +115,10 @@ class Setup:
             ),
         )
         loss = Loss(
-            pos_weight=1200, tag_weight=0.001, focal=Focal(enabled=False, alpha=1.0, gamma=2.0)
+            reduction="mean",
+            pos_weight=1200,
+            tag_weight=0.001,
+            focal=Focal(enabled=False, alpha=1.0, gamma=2.0),
         )
         return params.model_copy(
             update={

@@ -37,6 +37,16 @@ def binary_cross_entropy(logits: Tensor, targets: Tensor, pos_weight: float = 1.
     return functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weight)
 
 
+def summed_binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Binary cross-entropy, summed over movies, its mean over requests.
+
+    Args:
+        logits: (requests, movies)
+        targets: Multi-hot. (requests, movies)
+    """
+    return logits.shape[1] * binary_cross_entropy(logits, targets)
+
+
 def focal_loss(logits: Tensor, targets: Tensor, alpha: float, gamma: float) -> Tensor:
     """Mean focal loss, alpha * (1 - p)^gamma * cross-entropy, p the right answer's probability.
 
@@ -72,8 +82,9 @@ def tag_loss(logits: Tensor, movies: Tensor) -> Tensor:
 
 
 def _original(loss: Loss, movies: int, mean_labels: float) -> Objective:
-    """Mean binary cross-entropy; both tasks weigh the same."""
-    return Objective(binary_cross_entropy, tag_weight=1.0)
+    """Binary cross-entropy, by ``loss.reduction``; both tasks weigh the same."""
+    summed = loss.reduction == "sum"
+    return Objective(summed_binary_cross_entropy if summed else binary_cross_entropy, 1.0)
 
 
 def _weighted(loss: Loss, movies: int, mean_labels: float) -> Objective:

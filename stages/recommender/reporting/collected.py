@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from stages.recommender import artifacts
+from stages.recommender.dialogues import splits
 from stages.recommender.errors import UserError
 from stages.recommender.evaluation.baselines import registry
 from stages.recommender.evaluation.movie_lists import MovieLists
 from stages.recommender.evaluation.rankings import Rankings
-from stages.recommender.evaluation.readings import by_reading
+from stages.recommender.evaluation.readings import PAPER_SPLIT, READINGS, by_reading
 from stages.recommender.evaluation.scores import Scores, score
 from stages.recommender.params import ModelEntry, Params
 
@@ -80,20 +82,18 @@ def collect(params: Params) -> Collected:
         UserError: A file is missing or damaged.
     """
     movies = artifacts.read_table(artifacts.MOVIES, artifacts.MOVIE_SCHEMA, "build_movie_map")
-    train, test = (
+    train, validation, test = (
         artifacts.read_table(
             artifacts.EXAMPLES / "whole" / f"{split}.parquet",
             artifacts.EXAMPLE_SCHEMA,
             "tokenize_dialogues",
         )
-        for split in ("train", "test")
+        for split in splits.SPLITS
     )
-    training_labels = np.bincount(
-        MovieLists.from_column(train["labels"]).values, minlength=movies.num_rows
-    )
+    counts = training_labels(train, validation, movies.num_rows)
     parts: dict[str, ModelEntry | None] = dict.fromkeys(registry.NAMES)
     entries = {
-        name: _entry(name, entry, movies.num_rows, training_labels)
+        name: _entry(name, entry, movies.num_rows, counts)
         for name, entry in tqdm((parts | params.models).items(), desc="scoring", unit="model")
     }
     figures = artifacts.read_json(artifacts.FIGURES, "tokenize_dialogues")
@@ -105,8 +105,34 @@ def collect(params: Params) -> Collected:
     return Collected(entries, movies, train, test, figures, coverage, ladder, ablation)
 
 
+def training_labels(
+    train: pa.Table, validation: pa.Table, movies: int
+) -> dict[str, NDArray[np.integer]]:
+    """How often each movie is a label of what was trained on: (movies,) by reading.
+
+    Args:
+        train: Of ``artifacts.EXAMPLE_SCHEMA``.
+        validation: Likewise; of the paper's split it is a part of the training file as well.
+        movies: Size of the catalogue.
+    """
+    file = pa.concat_tables([train, validation])
+    of_paper = file.filter(pc.equal(file["paper_split"], splits.TRAIN))
+    return {
+        name: np.bincount(
+            MovieLists.from_column(
+                (of_paper if reading.scored == PAPER_SPLIT else train)["labels"]
+            ).values,
+            minlength=movies,
+        )
+        for name, reading in READINGS.items()
+    }
+
+
 def _entry(
-    name: str, parts: ModelEntry | None, movies: int, training_labels: NDArray[np.integer]
+    name: str,
+    parts: ModelEntry | None,
+    movies: int,
+    counts: Mapping[str, NDArray[np.integer]],
 ) -> Entry:
     made_by = f"train@{name}" if parts else "fit_baselines"
     table = artifacts.read_table(
@@ -117,7 +143,7 @@ def _entry(
         parts=parts,
         rankings=rankings,
         scores={
-            reading: score(answers, movies, training_labels)
+            reading: score(answers, movies, counts[reading])
             for reading, answers in rankings.items()
         },
         history=read_history(name) if parts else None,

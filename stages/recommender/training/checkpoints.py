@@ -10,6 +10,7 @@ import sys
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -206,8 +207,14 @@ def code_digest() -> str:
     digest = hashlib.sha256()
     for name, module in sorted(sys.modules.items()):
         if name.startswith("stages.recommender.") and module.__file__:
-            digest.update(name.encode() + b"\0" + Path(module.__file__).read_bytes() + b"\0")
+            digest.update(name.encode() + b"\0" + _source(module.__file__) + b"\0")
     return digest.hexdigest()
+
+
+@cache
+def _source(file: str) -> bytes:
+    """Of a module, as it was first read: what is edited meanwhile is not what runs."""
+    return Path(file).read_bytes()
 
 
 def _read_progress(metadata: dict[str, Any]) -> Progress | None:

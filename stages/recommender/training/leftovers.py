@@ -6,9 +6,11 @@ is needed until it goes on; if its code or parameters have changed, it never doe
 
 Beside an entry, a file or folder, lie ``<name>.lock``, held while somebody works on it, and
 ``<name>.finished``, which names the stage and the lock of DVC's to wait for, and holds what stood
-there of the stage before: where several models train at once, the lock changes for others too.
+there of the stage before: where several models train at once, the lock changes for others too. A
+stage that was forced to run may give the same results again: DVC then writes the same lock anew.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -37,7 +39,12 @@ def finish(entry: Path) -> None:
         remove(entry)
         return
     lock = Path("dvc.lock").absolute()
-    mark = {"lock": str(lock), "stage": stage, "before": _recorded(lock, stage)}
+    mark = {
+        "lock": str(lock),
+        "stage": stage,
+        "before": _recorded(lock, stage),
+        "whole": _digest(lock),
+    }
     _beside(entry, _FINISHED).write_text(json.dumps(mark), encoding="utf-8")
 
 
@@ -58,7 +65,7 @@ def remove_leftovers(folder: Path) -> None:
             with _held(entry):
                 if _is_recorded(entry) or _is_old(entry):
                     remove(entry)
-        except Timeout:
+        except (Timeout, FileNotFoundError):  # another removes them too, and has this one
             continue
 
 
@@ -68,15 +75,23 @@ def _held(entry: Path) -> AbstractContextManager[object]:
 
 
 def _is_recorded(entry: Path) -> bool:
+    finished = _beside(entry, _FINISHED)
     try:
-        mark = json.loads(_beside(entry, _FINISHED).read_text(encoding="utf-8"))
+        mark = json.loads(finished.read_text(encoding="utf-8"))
         lock, stage, before = Path(mark["lock"]), mark["stage"], mark["before"]
+        whole, since = mark["whole"], finished.stat().st_mtime_ns
     except (FileNotFoundError, ValueError, TypeError, KeyError):  # not finished, or killed there
         return False
     if not lock.parent.is_dir():  # of an experiment, whose folder is removed at its end
         return True
     now = _recorded(lock, stage)
-    return now is not None and now != before
+    if now is None or now != before:
+        return now is not None
+    return _digest(lock) == whole and lock.stat().st_mtime_ns > since
+
+
+def _digest(lock: Path) -> str | None:
+    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None
 
 
 def _recorded(lock: Path, stage: str) -> Any:

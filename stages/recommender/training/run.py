@@ -409,8 +409,8 @@ class SeedRun:
         every = set(type(self.params.loss).model_fields)
         learns_tags = VARIANTS[self.entry.variant].learns_tags
         unread = {
-            "original": every,
-            "weighted": set() if learns_tags else {"tag_weight"},
+            "original": every - {"reduction"},
+            "weighted": {"reduction"} | (set() if learns_tags else {"tag_weight"}),
             "softmax": every,
         }
         return self.params.loss.model_dump(exclude=unread.get(self.entry.trainer))

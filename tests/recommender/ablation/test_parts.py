@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stages.recommender.ablation.parts import PARTS, lessons_of
+from stages.recommender.ablation.parts import PARTS, Part, lessons_of
 from stages.recommender.ablation.run import AblatedRun, Shared, fraction_of, number_of
 from stages.recommender.modeling.gate import READINGS, GatedRecommender
 from stages.recommender.modeling.ragged import Ragged
@@ -195,6 +195,24 @@ def test_the_lessons_are_those_that_are_left(
     assert set(whole.readings.tolist()) == {READINGS.index("whole")}
     # of 26 dialogues an epoch reads the whole twice; before once, two turns
     assert (full.an_epoch(), whole.an_epoch()) == (5 * 26, 2 * 26)
+
+
+@pytest.mark.parametrize(
+    "part",
+    # that one chooses by values, which there are none of
+    [part for part in PARTS if part.name != "training on other readings"],
+    ids=lambda part: part.name,
+)
+def test_lengths_stay_on_the_cpu_where_the_lessons_are_elsewhere(
+    trainee_without: Callable[[str | None], Trainee], part: Part
+) -> None:
+    # a device without data stands for a GPU
+    trainee = trainee_without(None)
+    elsewhere = replace(trainee, train=lessons_of(trainee).to(torch.device("meta")))
+    lessons = lessons_of(part.remove(elsewhere))
+    for ragged in (lessons.mentions, lessons.labels, lessons.own):
+        assert (ragged.values.device.type, ragged.sizes.device.type) == ("meta", "meta")
+        assert ragged.lengths.device.type == "cpu"
 
 
 def test_no_dropout_leaves_training_without_chance(

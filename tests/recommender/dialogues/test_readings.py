@@ -81,8 +81,9 @@ def test_dialogue_without_recommendation_gives_nothing() -> None:
 
 
 def test_seeker_without_text_gives_nothing() -> None:
-    talk = dialogue(("S", " "), ("R", "Try @1"))
-    assert [read(name, talk) for name in READINGS] == [[], [], []]
+    for blank in ([("S", " ")], [("S", ""), ("S", " ")], [("S", " "), ("S", "\n"), ("S", "")]):
+        talk = dialogue(*blank, ("R", "Try @1"))
+        assert [read(name, talk) for name in READINGS] == [[], [], []]
 
 
 def test_recommendation_as_first_message_has_nothing_before_it() -> None:
@@ -103,7 +104,7 @@ def test_any_dialogue(messages: list[tuple[bool, str]]) -> None:
     recommended = {m for seeker, text in messages if not seeker for m in mentioned_ids(text)}
     for name in READINGS:
         for request in read(name, talk):
-            assert request.text.strip()
+            assert request.text.replace("[SEP]", "").strip()
             assert list(request.labels) == sorted(set(request.labels))
             assert request.labels
             assert set(request.labels) <= recommended

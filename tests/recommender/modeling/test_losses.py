@@ -16,8 +16,11 @@ LOGITS = torch.tensor([[0.0, math.log(3.0)]])  # probabilities 1/2 and 3/4
 TARGETS = torch.tensor([[1.0, 0.0]])
 
 
-def loss_params(pos_weight: float | str = 1200, focal: bool = False) -> Loss:
+def loss_params(
+    pos_weight: float | str = 1200, focal: bool = False, reduction: str = "mean"
+) -> Loss:
     return Loss(
+        reduction=reduction,  # type: ignore[arg-type]
         pos_weight=pos_weight,  # type: ignore[arg-type]
         tag_weight=0.001,
         focal=Focal(enabled=focal, alpha=0.5, gamma=2.0),
@@ -62,6 +65,14 @@ def test_original_trainer() -> None:
     objective = TRAINERS["original"](loss_params(), 6636, 3.0)
     plain = binary_cross_entropy(LOGITS, TARGETS)
     torch.testing.assert_close(objective.dialogue_loss(LOGITS, TARGETS), plain)
+    assert objective.tag_weight == 1.0
+
+
+def test_original_trainer_summed_over_movies_by_hand() -> None:
+    objective = TRAINERS["original"](loss_params(reduction="sum"), 6636, 3.0)
+    logits, targets = LOGITS.expand(3, 2), TARGETS.expand(3, 2)
+    expected = math.log(2) + math.log(4)  # however many requests
+    assert objective.dialogue_loss(logits, targets).item() == pytest.approx(expected)
     assert objective.tag_weight == 1.0
 
 

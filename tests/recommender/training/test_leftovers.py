@@ -132,3 +132,31 @@ def test_what_somebody_works_on_is_kept(entry: Path) -> None:
 def test_no_folder_is_nothing_to_remove(tmp_path: Path) -> None:
     remove_leftovers(tmp_path / "none")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_results_that_dvc_recorded_again_are_not_kept(here: Path, entry: Path) -> None:
+    """Else the next run that is forced would train nothing."""
+    leftovers.finish(entry)
+    record(here, {STAGE: "before"})
+    os.utime(here / "dvc.lock", (time.time() + 1,) * 2)
+    remove_leftovers(entry.parent)
+    assert list(entry.parent.iterdir()) == []
+
+
+def test_one_that_another_removes_meanwhile_is_passed_over(
+    entry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = entry.with_name("2b3c")
+    other.write_text("old")
+    for path in (entry, other):
+        age(path, MONTH + 60)
+    is_recorded = leftovers._is_recorded
+
+    def removed_first(path: Path) -> bool:
+        if path == entry:
+            leftovers.remove(path)
+        return is_recorded(path)
+
+    monkeypatch.setattr(leftovers, "_is_recorded", removed_first)
+    remove_leftovers(entry.parent)
+    assert list(entry.parent.iterdir()) == []

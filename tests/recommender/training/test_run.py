@@ -318,6 +318,8 @@ def test_a_training_goes_on_only_where_all_that_it_depends_on_is_the_same(
     names["variant"] = folders(inputs, fitted, "weighted-multitask")
     names["trainer"] = folders(inputs, fitted, "original-rnn-multitask")
     tables = {("whole", "train"): inputs.examples["whole", "train"].slice(1)}
+    summed = {"loss": {"reduction": "sum"}}
+    names["reduction"] = folders(inputs, fitted, "original-rnn-multitask", summed)
     names["examples"] = folders(with_examples(inputs, tables), fitted, MULTITASK)
     tables = {("whole", "validation"): inputs.examples["whole", "validation"].slice(1)}
     names["validation"] = folders(with_examples(inputs, tables), fitted, MULTITASK)
@@ -349,8 +351,8 @@ def test_a_new_trainer_depends_on_all_parameters_of_the_loss(inputs: Inputs) -> 
         seed_run.entry = seed_run.entry.model_copy(update={"trainer": trainer})
         found[trainer] = set(seed_run._loss_parameters())
     assert found == {
-        "original": set(),
-        "weighted": every - {"tag_weight"},
+        "original": {"reduction"},
+        "weighted": every - {"reduction", "tag_weight"},
         "softmax": set(),
         "hinge": every,
     }

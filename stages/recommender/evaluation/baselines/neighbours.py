@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from stages.recommender.dialogues.text import SEPARATOR
 from stages.recommender.evaluation.baselines.examples import Examples
 from stages.recommender.evaluation.baselines.incidence import incidence
 from stages.recommender.evaluation.baselines.interface import Scores
@@ -132,7 +133,7 @@ def _vectors(examples: Examples) -> NDArray[np.float32]:
 
 def _terms(examples: Examples) -> Any:
     texts = [
-        " ".join([text, *(f"movie{movie}" for movie in mentions)])
+        " ".join([text.replace(SEPARATOR, " "), *(f"movie{movie}" for movie in mentions)])
         for text, mentions in zip(examples.texts, examples.mentions.to_rows(), strict=True)
     ]
     # as ids: a list of words would be numbered in the order of a set

@@ -85,6 +85,18 @@ def test_bm25_is_that_of_its_formula() -> None:
     assert_allclose(scores[[0, 2]], np.array([first, third]) / (first + third), rtol=1e-4)
 
 
+def test_bm25_reads_no_word_between_messages() -> None:
+    labels = [[index] for index in range(len(TEXTS))]
+    asked = ["funny love", "sep", "war music"]
+    found = []
+    for between in (" ", " [SEP] "):
+        texts = [text.replace(" ", between) for text in TEXTS]
+        train = examples(texts, [[]] * len(texts), labels)
+        requests = examples([text.replace(" ", between) for text in asked], [[]] * 3, [[]] * 3)
+        found.append(Bm25(6).fit(train).score(requests))
+    assert_allclose(found[0], found[1])
+
+
 def test_bm25_finds_a_dialogue_by_the_movie_it_mentions() -> None:
     train = examples(["@ was great", "@ was great"], [[7], [8]], [[1], [2]])
     scores = Bm25(9, sharpness=1).fit(train).score(examples(["something like @"], [[8]], [[]]))[0]
