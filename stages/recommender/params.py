@@ -216,7 +216,8 @@ class Gate(Section):
     members: Count
     """Gates that are trained side by side; their mean logits are the model's."""
     trainable_layers: Annotated[int, Field(ge=1)] | Literal["all", "none"]
-    """Of its encoder; with ``none``, which minutes on a CPU suffice for, its vectors are kept."""
+    """Which of its encoder's layers learn. With ``none`` the sentence vectors are computed once and
+    kept, and training takes minutes on a CPU."""
     encoder_learning_rate: Positive
     """Of those layers."""
     hidden_size: Count

@@ -261,9 +261,9 @@ class GatedRecommender(nn.Module):
     def with_new_movies(self, texts: Tensor) -> GatedRecommender:
         """The model of a catalogue with more movies at its end; what it knows of them is a text.
 
-        They were never recommended in training, nor were most movies of a large catalogue, and of
-        those it was learned how much less they are asked for. A new movie's bias is the mean of
-        theirs: it stands where an unknown old one stands, raised or lowered by its text alone.
+        The bias of a movie that training never recommended has learned how seldom such movies are
+        asked for. A new movie begins with the mean of those biases; its text alone raises or lowers
+        it from there.
 
         Args:
             texts: Sentence vectors of the new movies' texts. (new movies, width)
