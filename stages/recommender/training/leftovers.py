@@ -85,8 +85,11 @@ def _is_recorded(entry: Path) -> bool:
     if not lock.parent.is_dir():  # of an experiment, whose folder is removed at its end
         return True
     now = _recorded(lock, stage)
-    if now is None or now != before:
-        return now is not None
+    if now is None:
+        return False
+    if now != before:
+        return True
+    # the same results, whose lock nobody else has changed: it was written anew for them
     return _digest(lock) == whole and lock.stat().st_mtime_ns > since
 
 

@@ -317,9 +317,9 @@ def test_a_training_goes_on_only_where_all_that_it_depends_on_is_the_same(
     names["unchanged"] = folders(inputs, fitted, MULTITASK)
     names["variant"] = folders(inputs, fitted, "weighted-multitask")
     names["trainer"] = folders(inputs, fitted, "original-rnn-multitask")
-    tables = {("whole", "train"): inputs.examples["whole", "train"].slice(1)}
     summed = {"loss": {"reduction": "sum"}}
     names["reduction"] = folders(inputs, fitted, "original-rnn-multitask", summed)
+    tables = {("whole", "train"): inputs.examples["whole", "train"].slice(1)}
     names["examples"] = folders(with_examples(inputs, tables), fitted, MULTITASK)
     tables = {("whole", "validation"): inputs.examples["whole", "validation"].slice(1)}
     names["validation"] = folders(with_examples(inputs, tables), fitted, MULTITASK)
