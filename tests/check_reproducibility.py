@@ -28,7 +28,6 @@ SMALL = [
     "ladder.epochs=2",
     "titles.max_tokens=96",
     "titles.max_turn_tokens=48",
-    "gate.members=2",
     "gate.epochs=2",
     "ablation.epochs=1",
 ]

@@ -16,6 +16,7 @@ from stages.recommender import artifacts
 from stages.recommender.modeling.cooccurrence import Cooccurrence
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.gate import GatedRecommender
+from stages.recommender.modeling.mention_context import MentionContext
 from stages.recommender.modeling.model_folder import ModelConfig, save_model
 from stages.recommender.modeling.neighbours import Neighbours
 from stages.recommender.modeling.ragged import Ragged
@@ -34,7 +35,6 @@ WIDTHS = Model(
 GATE = Gate(
     trainable_layers="none",
     encoder_learning_rate=1e-5,
-    members=2,
     hidden_size=12,
     dropout=0.0,
     sentence_dropout=0.0,
@@ -93,12 +93,12 @@ def write_gate(root: Path, encoder_files: Path) -> Path:
     )
     neighbours = Neighbours(2, 5, movies, encoder.width, GATE)
     neighbours.remember(torch.randn(2, encoder.width), named)
-    vocabulary, reach = encoder.sizes.vocabulary, READ_TITLES.context_tokens
+    context = MentionContext(encoder.sizes.vocabulary, READ_TITLES.context_tokens, GATE)
     texts = torch.randn(movies, encoder.width)
-    model = GatedRecommender(texts, counts, neighbours, vocabulary, reach, GATE)
+    model = GatedRecommender(texts, counts, neighbours, context, GATE)
     model.start_from(torch.randn(20, encoder.width))
-    for member in model.members:  # as if it had learned to read around mentions
-        torch.nn.init.normal_(member.repeat_said.weight)
+    # as if it had learned to read around mentions
+    torch.nn.init.normal_(model.repeat_said.weight)
     config = ModelConfig(
         trainer="softmax",
         variant="gate",

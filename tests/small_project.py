@@ -39,7 +39,6 @@ SMALL: dict[str, Any] = {
         "context_hidden_size": 6,
         "epochs": 3,
         "batch": 20,
-        "members": 2,
         "movie_batch": 8,
         "repeats": 1,
     },

@@ -167,7 +167,6 @@ TINY: dict[str, Any] = {
     "model": {"hidden_size": 8, "mentions": {"embedding_size": 8, "hidden_size": 4}},
     "training": {"trainable_layers": 1, "head_learning_rate": 0.01, "epochs": 1},
     "gate": {
-        "members": 1,
         "hidden_size": 8,
         "epochs": 1,
         "batch": 64,

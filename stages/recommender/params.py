@@ -213,8 +213,6 @@ class Training(Section):
 class Gate(Section):
     """The repeat-explore gate and its optimisation."""
 
-    members: Count
-    """Gates that are trained side by side; their mean logits are the model's."""
     trainable_layers: Annotated[int, Field(ge=1)] | Literal["all", "none"]
     """Which of its encoder's layers learn. With ``none`` the sentence vectors are computed once and
     kept, and training takes minutes on a CPU."""

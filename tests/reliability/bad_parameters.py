@@ -120,7 +120,6 @@ GATE: dict[str, object] = {
     "titles.max_tokens": 64,
     "titles.max_turn_tokens": 64,
     "titles.max_movie_tokens": 64,
-    "gate.members": 1,
     "gate.hidden_size": 12,
     "gate.batch": 64,
     "gate.movie_batch": 16,

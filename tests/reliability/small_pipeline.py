@@ -51,7 +51,6 @@ SMALL: dict[str, Any] = {
         "head_learning_rate": 1e-2,
     },
     "gate": {
-        "members": 2,
         "hidden_size": 12,
         "epochs": 2,
         "batch": 8,

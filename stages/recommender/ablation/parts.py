@@ -39,31 +39,25 @@ def _nothing(trainee: Trainee) -> Trainee:
     return trainee
 
 
-def _other_members(trainee: Trainee) -> Trainee:
-    gate = gate_of(trainee)
-    gate.members = gate.members[:1]
-    return trainee
-
-
 def _cooccurrence(trainee: Trainee) -> Trainee:
-    for member in gate_of(trainee).members:
-        _fix(member.lift.weight, 0.0)
-        _fix(member.lift.bias, -math.inf)  # the factor of the lift is its softplus: 0
+    lift = gate_of(trainee).lift
+    _fix(lift.weight, 0.0)
+    _fix(lift.bias, -math.inf)  # the factor of the lift is its softplus: 0
     return trainee
 
 
 def _neighbours(trainee: Trainee) -> Trainee:
-    for member in gate_of(trainee).members:
-        _fix(member.near.weight, 0.0)
-        _fix(member.near.bias, -math.inf)  # as above
+    near = gate_of(trainee).near
+    _fix(near.weight, 0.0)
+    _fix(near.bias, -math.inf)  # as above
     return trainee
 
 
 def _repeat(trainee: Trainee) -> Trainee:
-    for member in gate_of(trainee).members:
-        biases = (member.from_start, member.from_end, member.by_number)
-        for parameter in (*member.repeat.parameters(), member.repeat_said.weight, *biases):
-            _fix(parameter, 0.0)
+    gate = gate_of(trainee)
+    biases = (gate.from_start, gate.from_end, gate.by_number)
+    for parameter in (*gate.repeat.parameters(), gate.repeat_said.weight, *biases):
+        _fix(parameter, 0.0)
     return trainee
 
 
@@ -85,8 +79,7 @@ def _request_text(trainee: Trainee) -> Trainee:
 
 def _popularity(trainee: Trainee) -> Trainee:
     with torch.no_grad():
-        for member in gate_of(trainee).members:
-            member.bias.zero_()
+        gate_of(trainee).bias.zero_()
     return trainee
 
 
@@ -105,8 +98,7 @@ def _other_readings(trainee: Trainee) -> Trainee:
 
 
 def _contexts(trainee: Trainee) -> Trainee:
-    for member in gate_of(trainee).members:
-        _fix(member.repeat_said.weight, 0.0)
+    _fix(gate_of(trainee).repeat_said.weight, 0.0)
     return trainee
 
 
@@ -123,11 +115,6 @@ PARTS = (
         "The whole model trained once more: what chance alone changes.",
         _nothing,
         seed=1_000,
-    ),
-    Part(
-        "the other members",
-        "One gate alone answers, not the mean of several.",
-        _other_members,
     ),
     Part(
         "co-occurrence",

@@ -6,10 +6,7 @@ Recommendation Machine for Session-based Recommendation"); here both share one s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -34,47 +31,45 @@ _TEXT_SCALE = 4.0
 """Of the product with a movie's text, a vector of length 1."""
 
 
-@dataclass(frozen=True)
-class Opinion:
-    """What a member makes of requests; the logits are linear in it, so means may be taken of it.
+class GatedRecommender(nn.Module):
+    """Sentence vector and reading → hidden layer → a logit a movie, the sum of four terms.
 
-    Attributes:
-        bias: (movies,)
-        query: Its product with a movie's text is a term of the movie's logit. (sentences, width)
-        lift: Factor of the co-occurrence. (requests,)
-        near: Factor of the neighbours. (requests,)
-        repeat: For each distinct mention. (distinct mentions,)
-        said: For each mention, by the words around it. (mentions,)
-    """
-
-    bias: Tensor
-    query: Tensor
-    lift: Tensor
-    near: Tensor
-    repeat: Tensor
-    said: Tensor
-
-    @classmethod
-    def mean(cls, opinions: Sequence[Opinion]) -> Opinion:
-        """Of members on the same requests."""
-        every = zip(*(vars(opinion).values() for opinion in opinions), strict=True)
-        return cls(*(torch.stack(each).mean(0) for each in every))
-
-
-class Member(nn.Module):
-    """What is learned: sentence vector and reading → hidden layer → the weight of each term.
+    * explore: a bias that starts from the movie's popularity, and a product with the vector of
+      its own text (title, year, genres, tags);
+    * co-occurrence: its lift beside the mentioned movies, times a factor by request;
+    * neighbours: its lift in the training dialogues most like the request, likewise;
+    * repeat, for the mentioned movies alone: a bias by request, by the words around each mention,
+      and by the mention's place and the number of mentions in each reading.
 
     Args:
-        movies: Size of the catalogue.
-        width: Of a sentence vector.
-        vocabulary: Size of the tokenizer's.
-        reach: Tokens on either side of a mention.
+        movie_texts: Sentence vectors of the movies' texts. (movies, width)
+        cooccurrence: Counts over the training dialogues.
+        neighbours: These dialogues.
+        context: Reads the words around a mention.
         params: Sizes and dropout.
     """
 
-    def __init__(self, movies: int, width: int, vocabulary: int, reach: int, params: Gate) -> None:
+    mean: Tensor
+    deviation: Tensor
+    movie_texts: Tensor
+    text_mean: Tensor
+
+    def __init__(
+        self,
+        movie_texts: Tensor,
+        cooccurrence: Cooccurrence,
+        neighbours: Neighbours,
+        context: MentionContext,
+        params: Gate,
+    ) -> None:
         super().__init__()
-        self.context = MentionContext(vocabulary, reach, params)
+        movies, width = movie_texts.shape
+        self.cooccurrence = cooccurrence
+        self.neighbours = neighbours
+        self.register_buffer("text_mean", movie_texts.mean(0))
+        self.register_buffer("movie_texts", self._centred(movie_texts))
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("deviation", torch.ones(width))
         self.sentence_dropout = nn.Dropout(params.sentence_dropout)
         self.reading = nn.Embedding(len(READINGS), _READING_WIDTH)
         self.hidden = nn.Sequential(
@@ -94,103 +89,13 @@ class Member(nn.Module):
         self.repeat = nn.Linear(params.hidden_size, 1)
         nn.init.zeros_(self.repeat.weight)
         nn.init.zeros_(self.repeat.bias)
+        self.context = context
         self.repeat_said = nn.Linear(params.context_hidden_size, len(READINGS), bias=False)
         nn.init.zeros_(self.repeat_said.weight)
         self.from_start = nn.Parameter(torch.zeros(len(READINGS), _PLACES))
         self.from_end = nn.Parameter(torch.zeros(len(READINGS), _PLACES))
         start = torch.tensor(_REPEATS_AT_FIRST)[:, None]
         self.by_number = nn.Parameter(start.expand(-1, _PLACES).clone())
-
-    def forward(
-        self,
-        sentences: Tensor,
-        readings: Tensor,
-        said_in: Tensor | None,
-        mentions: Ragged,
-        named: Ragged,
-        contexts: Ragged | None,
-    ) -> Opinion:
-        """Read requests.
-
-        Args:
-            sentences: Standardised sentence vectors. (sentences, width)
-            readings: Indices into :data:`READINGS`. (sentences,)
-            said_in: The row in ``sentences`` of each request; ``None``: the same. (requests,)
-            mentions: Catalogue indices that each request mentions, in order.
-            named: The distinct ones among them.
-            contexts: Token ids around the mentions, as many for each.
-        """
-        read = torch.cat([self.sentence_dropout(sentences), self.reading(readings)], dim=1)
-        hidden = self.hidden(read)  # (sentences, hidden_size)
-        query = self.text_query(hidden)  # (sentences, width)
-        if said_in is not None:
-            hidden, readings = hidden[said_in], readings[said_in]  # (requests, hidden_size)
-        rows = named.rows()  # (distinct mentions,)
-        places = torch.arange(len(rows), device=rows.device) - begins(named.sizes)[rows]
-        number, reading = named.sizes[rows], readings[rows]
-        repeat = (
-            self.repeat(hidden)[rows, 0]
-            + self.from_start[reading, places.clamp(max=_PLACES - 1)]
-            + self.from_end[reading, (number - 1 - places).clamp(max=_PLACES - 1)]
-            + self.by_number[reading, (number - 1).clamp(max=_PLACES - 1)]
-        )  # (distinct mentions,)
-        said = torch.zeros(len(mentions.values), device=hidden.device)
-        if contexts is not None and len(said):
-            around = contexts.values.view(len(said), -1)  # (mentions, 2 * reach)
-            by_reading = self.repeat_said(self.context(around))  # (mentions, readings)
-            said = by_reading.gather(1, readings[mentions.rows()][:, None])[:, 0]
-        lift = functional.softplus(self.lift(hidden))[:, 0]  # (requests,)
-        near = functional.softplus(self.near(hidden))[:, 0]
-        return Opinion(self.bias, query, lift, near, repeat, said)
-
-
-class GatedRecommender(nn.Module):
-    """A request → a logit a movie, the sum of four terms, each weighed by the request.
-
-    * explore: a bias that starts from the movie's popularity, and a product with the vector of
-      its own text (title, year, genres, tags);
-    * co-occurrence: its lift beside the mentioned movies;
-    * neighbours: its lift in the training dialogues most like the request;
-    * repeat, for the mentioned movies alone: a bias by request, by the words around each mention,
-      and by the mention's place and the number of mentions in each reading.
-
-    What weighs them is learned by several members, alike but for the chance they began with, each
-    with a loss of its own; the model's logits are the mean of theirs.
-
-    Args:
-        movie_texts: Sentence vectors of the movies' texts. (movies, width)
-        cooccurrence: Counts over the training dialogues.
-        neighbours: These dialogues.
-        vocabulary: Size of the tokenizer's.
-        reach: Tokens on either side of a mention that are read.
-        params: The members' number, sizes and dropout.
-    """
-
-    mean: Tensor
-    deviation: Tensor
-    movie_texts: Tensor
-    text_mean: Tensor
-    members: Sequence[Member]
-
-    def __init__(
-        self,
-        movie_texts: Tensor,
-        cooccurrence: Cooccurrence,
-        neighbours: Neighbours,
-        vocabulary: int,
-        reach: int,
-        params: Gate,
-    ) -> None:
-        super().__init__()
-        movies, width = movie_texts.shape
-        self.cooccurrence = cooccurrence
-        self.neighbours = neighbours
-        self.register_buffer("text_mean", movie_texts.mean(0))
-        self.register_buffer("movie_texts", self._centred(movie_texts))
-        self.register_buffer("mean", torch.zeros(width))
-        self.register_buffer("deviation", torch.ones(width))
-        every = [Member(movies, width, vocabulary, reach, params) for _ in range(params.members)]
-        self.members = cast("Sequence[Member]", nn.ModuleList(every))
 
     def start_from(self, sentences: Tensor) -> None:
         """Standardise by the training requests' vectors, and start from popularity.
@@ -201,8 +106,7 @@ class GatedRecommender(nn.Module):
         with torch.no_grad():
             self.mean.copy_(sentences.mean(0))
             self.deviation.copy_(sentences.std(0).clamp(min=1e-3))
-            for member in self.members:
-                member.bias.copy_(torch.log(self.cooccurrence.share + FLOOR))
+            self.bias.copy_(torch.log(self.cooccurrence.share + FLOOR))
 
     def forward(
         self,
@@ -218,45 +122,42 @@ class GatedRecommender(nn.Module):
         """Score the catalogue.
 
         Args:
-            sentences: Sentence vectors of the requests. (requests, width)
+            sentences: Sentence vectors of the requests. (sentences, width)
             mentions: Catalogue indices that each request mentions, in order.
-            readings: Indices into :data:`READINGS`; ``None``: all ``before``. (requests,)
+            readings: Indices into :data:`READINGS`; ``None``: all ``before``. (sentences,)
             own: See :meth:`Cooccurrence.forward`; for training.
             contexts: Token ids around the mentions, as many for each; ``None``: not known.
             remembered: ``own`` of :meth:`Neighbours.nearest_to`; for training.
             nearest: What that finds; ``None``: it is asked.
             said_in: Where several sets of mentions share a sentence vector, the row of each in
-                ``sentences``; ``None``: each has its own. (rows of ``mentions``,)
+                ``sentences``; ``None``: each has its own. (requests,)
 
         Returns:
-            Logits; in training those of each member, one member's after the other's.
-            (rows of ``mentions``, movies), in training (members * rows of ``mentions``, movies)
+            Logits. (requests, movies)
         """
+        if readings is None:
+            readings = self._before(sentences)
         named = mentions.distinct()
         if nearest is None:
             nearest = self.neighbours.nearest_to(sentences, named, said_in, remembered)
-        lift = self.cooccurrence(named, own)  # (rows of mentions, movies)
-        votes = self.neighbours(nearest)  # (rows of mentions, movies)
-        of_lists = [each.rows() * lift.shape[1] + each.values for each in (named, mentions)]
-        cells = torch.cat(of_lists)  # (distinct mentions + mentions,)
-        of_members = []
-        for opinion in self._opinions(sentences, readings, said_in, mentions, named, contexts):
-            explored = self._explored(opinion)
-            if said_in is not None:
-                explored = explored[said_in]  # (rows of mentions, movies)
-            logits = torch.addcmul(explored, opinion.lift[:, None], lift)
-            logits = torch.addcmul(logits, opinion.near[:, None], votes)
-            repeat = torch.cat([opinion.repeat, opinion.said])  # (cells,)
-            added = logits.flatten().index_add(0, cells, repeat.to(logits.dtype))
-            of_members.append(added.view_as(logits))
-        return torch.cat(of_members)
+        hidden = self._hidden(sentences, readings)  # (sentences, hidden_size)
+        logits = self._explore(hidden)  # (sentences, movies)
+        if said_in is not None:
+            hidden, logits, readings = hidden[said_in], logits[said_in], readings[said_in]
+        lift = functional.softplus(self.lift(hidden))  # (requests, 1)
+        logits = torch.addcmul(logits, lift, self.cooccurrence(named, own))  # (requests, movies)
+        near = functional.softplus(self.near(hidden))  # (requests, 1)
+        logits = torch.addcmul(logits, near, self.neighbours(nearest))
+        repeat, places = self._repeat(hidden, readings, named), [named]
+        if contexts is not None and len(mentions.values):
+            repeat = torch.cat([repeat, self._repeat_said(readings, mentions, contexts)])
+            places.append(mentions)
+        cells = torch.cat([each.rows() * logits.shape[1] + each.values for each in places])
+        return logits.flatten().index_add(0, cells, repeat.to(logits.dtype)).view_as(logits)
 
     def tag_logits(self, sentences: Tensor) -> Tensor:
-        """Score the catalogue for movies' own texts: (texts, width) → as :meth:`forward` does."""
-        nothing = torch.zeros(len(sentences), dtype=torch.int64)
-        unsaid = Ragged(nothing[:0], nothing).to(sentences.device)
-        opinions = self._opinions(sentences, None, None, unsaid, unsaid, None)
-        return torch.cat([self._explored(opinion) for opinion in opinions])
+        """Score the catalogue for movies' own texts: (texts, width) → (texts, movies)."""
+        return self._explore(self._hidden(sentences, self._before(sentences)))
 
     def with_new_movies(self, texts: Tensor) -> GatedRecommender:
         """The model of a catalogue with more movies at its end; what it knows of them is a text.
@@ -273,36 +174,46 @@ class GatedRecommender(nn.Module):
         larger.cooccurrence = self.cooccurrence.with_uncounted(len(texts))
         larger.neighbours = self.neighbours.with_unnamed(len(texts))
         share = self.cooccurrence.share
-        for member in larger.members:
-            unknown = member.bias[share == share.min()].mean()
-            bias = torch.cat([member.bias, unknown.expand(len(texts))])
-            member.bias = nn.Parameter(bias.detach())
+        unknown = self.bias[share == share.min()].mean()
+        larger.bias = nn.Parameter(torch.cat([self.bias, unknown.expand(len(texts))]).detach())
         return larger
 
-    def rules(self) -> tuple[str, ...]:
-        """The names of the parameters that are few and act on all requests alike.
+    def _before(self, sentences: Tensor) -> Tensor:
+        return torch.full((len(sentences),), BEFORE, device=sentences.device)
 
-        They learn at a rate of their own, without weight decay.
-        """
-        names = [name for name, _ in self.named_parameters()]  # members.0.lift.weight
-        return tuple(name for name in names if name.split(".")[2] in _RULES)
+    def _hidden(self, sentences: Tensor, readings: Tensor) -> Tensor:
+        standard = self.sentence_dropout((sentences - self.mean) / self.deviation)
+        hidden: Tensor = self.hidden(torch.cat([standard, self.reading(readings)], dim=1))
+        return hidden
 
-    def _opinions(
-        self, sentences: Tensor, readings: Tensor | None, *asked: Ragged | Tensor | None
-    ) -> list[Opinion]:
-        """Of each member in training, else their mean; see :meth:`Member.forward`."""
-        if readings is None:
-            readings = torch.full((len(sentences),), BEFORE, device=sentences.device)
-        standard = (sentences - self.mean) / self.deviation  # (requests, width)
-        opinions = [member(standard, readings, *asked) for member in self.members]
-        return opinions if self.training else [Opinion.mean(opinions)]
-
-    def _explored(self, opinion: Opinion) -> Tensor:
+    def _explore(self, hidden: Tensor) -> Tensor:
         texts = self.movie_texts.T  # (width, movies)
-        return torch.addmm(opinion.bias, opinion.query, texts, alpha=_TEXT_SCALE)
+        return torch.addmm(self.bias, self.text_query(hidden), texts, alpha=_TEXT_SCALE)
+
+    def _repeat(self, hidden: Tensor, readings: Tensor, named: Ragged) -> Tensor:
+        """For each distinct mention, by its request, place and number: (distinct mentions,)."""
+        rows = named.rows()
+        places = torch.arange(len(rows), device=rows.device) - begins(named.sizes)[rows]
+        number, reading = named.sizes[rows], readings[rows]
+        repeat: Tensor = (
+            self.repeat(hidden)[rows, 0]
+            + self.from_start[reading, places.clamp(max=_PLACES - 1)]
+            + self.from_end[reading, (number - 1 - places).clamp(max=_PLACES - 1)]
+            + self.by_number[reading, (number - 1).clamp(max=_PLACES - 1)]
+        )
+        return repeat
+
+    def _repeat_said(self, readings: Tensor, mentions: Ragged, contexts: Ragged) -> Tensor:
+        """For each mention, by the words around it: (mentions,)."""
+        around = contexts.values.view(len(mentions.values), -1)  # (mentions, 2 * reach)
+        said = self.repeat_said(self.context(around))  # (mentions, readings)
+        chosen: Tensor = said.gather(1, readings[mentions.rows()][:, None])[:, 0]
+        return chosen
 
     def _centred(self, texts: Tensor) -> Tensor:
         return functional.normalize(texts - self.text_mean, dim=1)
 
 
-_RULES = ("lift", "near", "from_start", "from_end", "by_number")
+RULES = ("lift.", "near.", "from_start", "from_end", "by_number")
+"""The parameters, by the beginnings of their names, that are few and act on all requests alike:
+they learn at a rate of their own, without weight decay."""

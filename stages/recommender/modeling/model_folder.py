@@ -28,7 +28,7 @@ from stages.recommender.errors import UserError
 from stages.recommender.modeling.cooccurrence import Cooccurrence
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.gate import GatedRecommender
-from stages.recommender.modeling.mention_context import MARKS
+from stages.recommender.modeling.mention_context import MARKS, MentionContext
 from stages.recommender.modeling.neighbours import Neighbours
 from stages.recommender.modeling.variants import VARIANTS, OneShotRecommender, RecommenderNetwork
 from stages.recommender.params import Gate, Model, Titles
@@ -116,12 +116,12 @@ def _network(config: ModelConfig, width: int, weights: Mapping[str, Tensor]) -> 
         return OneShotRecommender(VARIANTS[config.variant], width, config.movies, config.model)
     pairs = len(weights["cooccurrence.counts"])
     counts = Cooccurrence(config.movies, pairs, config.gate.shrinkage)
-    vocabulary = len(weights["members.0.context.words.weight"]) - MARKS
-    reach = config.titles.context_tokens
+    vocabulary = len(weights["context.words.weight"]) - MARKS
+    context = MentionContext(vocabulary, config.titles.context_tokens, config.gate)
     dialogues, named = len(weights["neighbours.keys"]), len(weights["neighbours.movies"])
     neighbours = Neighbours(dialogues, named, config.movies, width, config.gate)
     texts = torch.zeros(config.movies, width)
-    return GatedRecommender(texts, counts, neighbours, vocabulary, reach, config.gate)
+    return GatedRecommender(texts, counts, neighbours, context, config.gate)
 
 
 def frozen_encoder(folder: Path, pooling: str) -> SentenceEncoder:

@@ -59,8 +59,7 @@ def without(model: GatedRecommender, movies: Tensor) -> GatedRecommender:
     smaller.neighbours.naming = model.neighbours.naming[kept]
     smaller.neighbours.movies = place[model.neighbours.movies.long()]
     smaller.movie_texts = model.movie_texts[kept]
-    for member in smaller.members:
-        member.bias = nn.Parameter(member.bias[kept].detach())
+    smaller.bias = nn.Parameter(model.bias[kept].detach())
     return smaller
 
 

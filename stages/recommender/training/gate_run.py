@@ -11,8 +11,9 @@ from tqdm import tqdm
 
 from stages.recommender.modeling.cooccurrence import Cooccurrence
 from stages.recommender.modeling.encoder import EncoderSizes
-from stages.recommender.modeling.gate import READINGS, GatedRecommender
+from stages.recommender.modeling.gate import READINGS, RULES, GatedRecommender
 from stages.recommender.modeling.losses import Objective
+from stages.recommender.modeling.mention_context import MentionContext
 from stages.recommender.modeling.neighbours import Nearest, Neighbours
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.modeling.variants import RecommenderNetwork
@@ -98,8 +99,8 @@ class GateRun(SeedRun):
         # here, where the model is made of them: it knows their dialogues by the same numbers
         train = train.counted(self.inputs.movies.num_rows)
         trainee = super()._trainee(train, validation)
-        rules, rate = gate_of(trainee).rules(), self.params.gate.rule_learning_rate
-        trainee = self._altered(replace(trainee, rules=rules, rule_learning_rate=rate))
+        rate = self.params.gate.rule_learning_rate
+        trainee = self._altered(replace(trainee, rules=RULES, rule_learning_rate=rate))
         return _with_nearest(trainee) if self.frozen else trainee
 
     def _altered(self, trainee: Trainee) -> Trainee:
@@ -119,8 +120,8 @@ class GateRun(SeedRun):
         width = texts.shape[1]
         neighbours = Neighbours(len(named), len(named.values), movies, width, gate)
         neighbours.remember(_of_whole(train, sentences, number), named)
-        reach = self.params.titles.context_tokens
-        model = GatedRecommender(texts, counts, neighbours, encoder.vocabulary, reach, gate)
+        context = MentionContext(encoder.vocabulary, self.params.titles.context_tokens, gate)
+        model = GatedRecommender(texts, counts, neighbours, context, gate)
         model.start_from(sentences)
         return model
 

@@ -265,15 +265,10 @@ def _step(
     logits = trainee.model(vectors, *batch.inputs())
     tag_logits = None if tag_vectors is None else trainee.model.tag_logits(tag_vectors)
     targets = multi_hot(batch.labels, logits.shape[1])  # (batch, movies)
-    # one member's after the other's, where the model has several
-    of_dialogues = [
-        trainee.objective.dialogue_loss(own, targets) for own in torch.split(logits, len(targets))
-    ]
-    dialogue_term = torch.stack(of_dialogues).mean()
+    dialogue_term = trainee.objective.dialogue_loss(logits, targets)
     tag_term = torch.zeros_like(dialogue_term)
     if tags is not None and tag_logits is not None:
-        of_tags = [tag_loss(own, tags.movies) for own in torch.split(tag_logits, len(tags))]
-        tag_term = torch.stack(of_tags).mean()
+        tag_term = tag_loss(tag_logits, tags.movies)
     if processes.count() > 1:
         dialogue_term, tag_term = weight * dialogue_term, weight_of_tags * tag_term
     loss = dialogue_term + trainee.objective.tag_weight * tag_term

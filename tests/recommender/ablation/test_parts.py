@@ -58,8 +58,7 @@ def other_neighbours(trainee: Trainee) -> None:
 
 
 def other_texts(trainee: Trainee) -> None:
-    for member in gate_of(trainee).members:
-        member.text_query.weight.data.mul_(-3)
+    gate_of(trainee).text_query.weight.data.mul_(-3)
 
 
 def other_vectors(trainee: Trainee) -> None:
@@ -103,9 +102,8 @@ def test_without_the_repeat_term_only_the_lifts_know_the_mentions(
 ) -> None:
     differences = []
     for trainee in (trainee_without(None), trainee_without("the repeat term")):
-        for member in gate_of(trainee).members:
-            member.lift.bias.data.fill_(-math.inf)
-            member.near.bias.data.fill_(-math.inf)
+        gate_of(trainee).lift.bias.data.fill_(-math.inf)
+        gate_of(trainee).near.bias.data.fill_(-math.inf)
         with_mentions = logits(trainee)
         without_mentions(trainee)
         differences.append((with_mentions - logits(trainee)).abs().max())
@@ -130,35 +128,8 @@ def test_what_is_fixed_does_not_learn(
     for name in BY_NAME:
         left = every - set(trainee_without(name).learning_parameters())
         if left:
-            fixed[name] = {each.removeprefix("model.members.") for each in left}
-    # the other of the two goes whole
-    assert all(each.startswith("1.") for each in fixed.pop("the other members"))
-    assert fixed == {
-        name: {f"{number}.{each}" for number in range(2) for each in names}
-        for name, names in expected.items()
-    }
-
-
-def test_one_gate_alone_answers_as_the_first_of_several(
-    trainee_without: Callable[[str | None], Trainee],
-) -> None:
-    full, alone = trainee_without(None), trainee_without("the other members")
-    assert (len(gate_of(full).members), len(gate_of(alone).members)) == (2, 1)
-    model = gate_of(full)
-    model.load_state_dict(
-        {
-            name: value if name.startswith("members.1.") else gate_of(alone).state_dict()[name]
-            for name, value in model.state_dict().items()
-        }
-    )
-    vectors = full.validation.vectors
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-    with torch.inference_mode():
-        [first, other] = model.train()(vectors, *full.validation.inputs()).chunk(2)
-    torch.testing.assert_close(first, logits(alone))
-    assert not torch.allclose(other, logits(alone))
+            fixed[name] = {each.removeprefix("model.") for each in left}
+    assert fixed == expected
 
 
 def test_the_loss_on_movies_texts_goes_alone_or_with_what_needs_it(
@@ -177,8 +148,8 @@ def test_the_biases_start_at_zero_without_popularity(params: Params, inputs: Inp
     run = AblatedRun(params, inputs, 0, BY_NAME["the start from popularity"], 1.0, Shared())
     lessons = run._lessons(run._dialogues("whole", "train"))
     trainee = run._trainee(lessons, run._dialogues("whole", "validation"))
-    assert all(member.bias.count_nonzero() == 0 for member in gate_of(trainee).members)
-    assert trainee.learning_parameters()["model.members.1.bias"].requires_grad
+    assert gate_of(trainee).bias.count_nonzero() == 0
+    assert trainee.learning_parameters()["model.bias"].requires_grad
 
 
 def test_the_lessons_are_those_that_are_left(

@@ -20,7 +20,6 @@ from stages.recommender.params import load_params
 from stages.recommender.serving.recommender import Recommender
 from stages.recommender.training.gate_examples import GateExamples
 from stages.recommender.training.gate_run import GateRun
-from stages.recommender.training.loop import _step
 from stages.recommender.training.results import metrics_of, write_results
 from stages.recommender.training.run import Inputs, ModelRun
 from stages.recommender.training.scoring import ranking_table, score
@@ -91,8 +90,7 @@ def test_a_written_gate_keeps_its_encoder_and_answers_requests(inputs: Inputs) -
     trained = run_of(inputs, {"training": {"trainable_layers": "all"}}).train()
     model = trained.model
     assert isinstance(model, GatedRecommender)
-    for member in model.members:  # no neighbour votes
-        member.near.bias.data.fill_(-math.inf)
+    model.near.bias.data.fill_(-math.inf)  # no neighbour votes
     write_results(GATE, trained, inputs)
     answer = Recommender.load(artifacts.MODELS / GATE).recommend("I liked Movie 4", [104], k=30)
     assert [mention.movie.index for mention in answer.mentions] == [4]
@@ -157,37 +155,6 @@ def test_all_texts_of_the_readings_that_it_needs_are_of_training(inputs: Inputs)
     assert trainee.train.inputs()[2].lengths.min() > 0  # all are counted
     assert validation.inputs()[2].lengths.max() == 0
     assert set(validation.remembered.tolist()) == {-1}
-
-
-def test_each_member_learns_as_if_it_were_alone(inputs: Inputs) -> None:
-    """By its own loss, of which the loss of all is the mean."""
-    gradients, losses = [], []
-    for members in (2, 1):
-        gate = {"members": members, "repeats": 1, "dropout": 0.0, "sentence_dropout": 0.0}
-        [run] = run_of(inputs, {"gate": gate})._trainings
-        lessons = run._lessons(run._dialogues("whole", "train"))
-        trainee = run._trainee(lessons, run._dialogues("whole", "validation"))
-        model, texts = trainee.model, trainee.tags
-        assert isinstance(model, GatedRecommender) and texts is not None
-        model.train()
-        params = run.params.training.model_copy(update={"max_gradient_norm": 1e9})
-        optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, fused=True)
-        batch = trainee.train.take(torch.arange(9))
-        losses.append(
-            _step(trainee, batch, texts.take(torch.arange(7)), params, run.machine, optimizer)
-        )
-        gradients.append({name: p.grad for name, p in model.named_parameters()})
-        if members == 2:  # the second one's loss by itself
-            model.members = model.members[1:]
-            optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, fused=True)
-            other = _step(
-                trainee, batch, texts.take(torch.arange(7)), params, run.machine, optimizer
-            )
-    both, alone = gradients
-    assert len(both) == 2 * len(alone)
-    for name, gradient in alone.items():
-        torch.testing.assert_close(both[name], gradient / 2, atol=1e-7, rtol=1e-4)
-    torch.testing.assert_close(losses[0], (losses[1] + other) / 2)
 
 
 @pytest.mark.parametrize("layers", ["all", 1])
