@@ -4,6 +4,7 @@ Run as ``python -m tests.benchmarks.tried`` where ``data/`` holds the real corpu
 one operation the plain way and the other way, with whether it was kept.
 """
 
+import ctypes
 import os
 import shutil
 from collections.abc import Callable
@@ -17,10 +18,12 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from stages.recommender.evaluation.rankings import top
 from stages.recommender.modeling import encoder as encoder_module
+from stages.recommender.modeling.dropout import attention, draws, kept
 from stages.recommender.modeling.encoder import SentenceEncoder
 from stages.recommender.modeling.mentions import MentionNetwork
 from stages.recommender.modeling.ragged import Ragged
 from stages.recommender.params import Compute
+from stages.recommender.training.allocation import keep_freed_memory
 from stages.recommender.training.batches import DialogueExamples, batches_of, dialogue_batches
 from stages.recommender.training.determinism import Machine, prepare
 from stages.recommender.training.scoring import best_movies
@@ -50,6 +53,67 @@ def mention_network(machine: Machine) -> Both:
         network(mentions).sum().backward()
 
     return packed, ours
+
+
+def dropping(machine: Machine) -> Both:
+    """Which of 3,510,000 elements are kept, a chunk's attention weights: torch's draws; SFC64's."""
+    weights = torch.empty(13 * 12, 150, 150)
+    return lambda: weights.bernoulli_(0.9), lambda: kept(draws(weights.shape), 0.1)
+
+
+def attending(machine: Machine) -> Both:
+    """Forward and backward of 13 texts' attention with dropout: torch's; gradient written out."""
+    inputs = [torch.randn(13, 12, 150, 32, requires_grad=True) for _ in range(3)]
+    mask = torch.ones(13, 1, 1, 150, dtype=torch.bool)
+
+    def torchs() -> None:
+        functional.scaled_dot_product_attention(*inputs, mask, dropout_p=0.1).sum().backward()
+
+    def ours() -> None:
+        attention(torch.nn.Module(), *inputs, mask, 0.1, 32**-0.5)[0].sum().backward()
+
+    return torchs, ours
+
+
+def looking_up(machine: Machine) -> Both:
+    """Forward and backward of 32 requests' token embeddings: chunk by chunk; for all chunks."""
+    encoder = _trained("all")
+    table = encoder.transformer.get_input_embeddings()
+    texts = _requests(32)
+    order = torch.argsort(texts.lengths, stable=True)
+    chunks = list(encoder._chunks(texts, order))
+
+    def each() -> None:
+        table.zero_grad()
+        read = [table(texts.take(rows).padded(0)) for rows in chunks]
+        torch.stack([vectors.sum() for vectors in read]).sum().backward()
+
+    def once() -> None:
+        table.zero_grad()
+        looked_up = table(texts.values)
+        places = Ragged(torch.arange(len(texts.values)), texts.lengths)
+        read = [functional.embedding(places.take(rows).padded(0), looked_up) for rows in chunks]
+        torch.stack([vectors.sum() for vectors in read]).sum().backward()
+
+    return each, once
+
+
+def freed_memory(machine: Machine) -> Both:
+    """Forward and backward of 32 requests: freed memory given back to the system; kept."""
+    encoder = _trained("all")
+    texts = _requests(32)
+    mallopt = ctypes.CDLL(None).mallopt
+
+    def given_back() -> None:
+        for option in (-1, -3):  # to trim, to map: as glibc begins
+            mallopt(option, 128 * 1024)
+        _learn(encoder, texts)
+
+    def stays() -> None:
+        keep_freed_memory()
+        _learn(encoder, texts)
+
+    return given_back, stays
 
 
 def padding(longest: int | None) -> Callable[[Machine], Both]:
@@ -212,8 +276,8 @@ def repeated_texts(machine: Machine) -> Both:
     encoder = SentenceEncoder(common.DATA / "encoder", "mean", "none").eval()
     table = pq.read_table(common.DATA / "tags" / "train.parquet").slice(0, 2048)
     tokens = Ragged.from_column(table["input_ids"])
-    kept = {bytes(str(ids), "ascii"): row for row, ids in enumerate(table["input_ids"].to_pylist())}
-    distinct = tokens.take(torch.tensor(sorted(kept.values())))
+    rows = {bytes(str(ids), "ascii"): row for row, ids in enumerate(table["input_ids"].to_pylist())}
+    distinct = tokens.take(torch.tensor(sorted(rows.values())))
 
     def encode(texts: Ragged) -> Tensor:
         with torch.inference_mode():
@@ -257,10 +321,10 @@ def _chunks(tokens: int) -> Callable[[Machine], Both]:
         texts = DialogueExamples.from_table(common.examples("train").slice(0, 256)).tokens
 
         def encode(most: int) -> None:
-            kept, encoder_module.CHUNK_TOKENS = encoder_module.CHUNK_TOKENS, most
+            usual, encoder_module.CHUNK_TOKENS = encoder_module.CHUNK_TOKENS, most
             with torch.inference_mode():
                 encoder(texts)
-            encoder_module.CHUNK_TOKENS = kept
+            encoder_module.CHUNK_TOKENS = usual
 
         return lambda: encode(encoder_module.CHUNK_TOKENS), lambda: encode(tokens)
 
@@ -281,6 +345,10 @@ def bfloat16(machine: Machine) -> Both:
 
 TRIED: list[tuple[str, str, Callable[[Machine], Both]]] = [
     ("mention network: both directions together, gradient written out", "kept", mention_network),
+    ("dropout by a quicker generator, four elements a draw", "kept", dropping),
+    ("attention with dropout: gradient written out", "kept", attending),
+    ("tokens looked up for all chunks at once", "kept", looking_up),
+    ("freed memory kept for the next step", "kept", freed_memory),
     ("batches padded to 512 tokens; to their neighbours", "kept", padding(512)),
     ("batches padded to their longest; to their neighbours", "kept", padding(None)),
     ("examples by lists of Python; from Arrow's buffers", "kept", columns),
@@ -306,7 +374,7 @@ def main() -> None:
     """Measure each and write the table."""
     machine = prepare(Compute(device="cpu", threads=2, precision="float32"))
     rows: list[dict[str, Any]] = []
-    for what, kept, make in TRIED:
+    for what, verdict, make in TRIED:
         if make is compiled and not shutil.which(os.environ.get("CXX", "g++")):
             print(f"not measured without a C++ compiler: {what}")
             continue
@@ -317,7 +385,7 @@ def main() -> None:
                 "before, ms": f"{before:.3f}",
                 "after, ms": f"{after:.3f}",
                 "times": f"{before / after:.2f}",
-                "": kept,
+                "": verdict,
             }
         )
     common.write("tried", {"machine": common.machine_name("cpu")}, rows)

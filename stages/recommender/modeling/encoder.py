@@ -7,8 +7,10 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
+from torch.nn import functional
 
 from stages.recommender.errors import UserError
+from stages.recommender.modeling.dropout import quicken
 from stages.recommender.modeling.ragged import Ragged
 
 CHUNK_TOKENS = 2_048
@@ -96,6 +98,8 @@ class SentenceEncoder(nn.Module):
         self.pooling = pooling
         self.width: int = self.transformer.config.hidden_size
         self._freeze(trainable_layers, parameter)
+        if trainable_layers != "none":
+            quicken(self.transformer)
 
     @property
     def sizes(self) -> EncoderSizes:
@@ -134,8 +138,15 @@ class SentenceEncoder(nn.Module):
         if tokens.values.is_cuda:  # a GPU would rather have one large batch than little padding
             return self.encode(*self.padded(tokens))
         order = torch.argsort(tokens.lengths, stable=True)
+        table: nn.Embedding = self.transformer.get_input_embeddings()
+        looked_up = None
+        if self.training and table.weight.requires_grad:
+            # for all chunks at once: the gradient of a look-up is as large as the table
+            looked_up = table(tokens.values)  # (tokens, width)
+            tokens = Ragged(torch.arange(len(tokens.values)), tokens.lengths)
         vectors = [
-            self.encode(*self.padded(tokens.take(rows))) for rows in self._chunks(tokens, order)
+            self.encode(*self.padded(tokens.take(rows)), looked_up)
+            for rows in self._chunks(tokens, order)
         ]
         return torch.cat(vectors)[torch.argsort(order)]
 
@@ -150,21 +161,25 @@ class SentenceEncoder(nn.Module):
             longest = -(-longest // WIDTH_STEP) * WIDTH_STEP
         return tokens.padded(0, longest), tokens.sizes
 
-    def encode(self, ids: Tensor, lengths: Tensor) -> Tensor:
+    def encode(self, ids: Tensor, lengths: Tensor, looked_up: Tensor | None = None) -> Tensor:
         """Encode padded texts.
 
         Args:
-            ids: Input ids. (texts, longest)
+            ids: Input ids, or rows of ``looked_up``. (texts, longest)
             lengths: How many of a row are the text's. (texts,)
+            looked_up: Embeddings of tokens. (tokens, width)
 
         Returns:
             (texts, width) float32
         """
         places = torch.arange(ids.shape[1], device=ids.device)
         mask = places < lengths[:, None]  # (texts, longest)
+        read = {"input_ids": ids}
+        if looked_up is not None:
+            read = {"inputs_embeds": functional.embedding(ids, looked_up)}
         # in four dimensions it is taken as it is; else transformers waits to see whether it is full
         hidden: Tensor = self.transformer(
-            input_ids=ids, attention_mask=mask[:, None, None, :]
+            **read, attention_mask=mask[:, None, None, :]
         ).last_hidden_state  # (texts, longest, width)
         if self.pooling == "cls":
             return hidden[:, 0].float()

@@ -11,6 +11,7 @@ import torch
 from stages.recommender.errors import UserError
 from stages.recommender.params import Compute
 from stages.recommender.training import processes
+from stages.recommender.training.allocation import keep_freed_memory
 
 _CPU_ALLOCATOR = "DefaultCPUAllocator"
 """In the message of what torch raises where the CPU's memory does not suffice."""
@@ -52,7 +53,7 @@ class Machine:
 
 
 def prepare(compute: Compute) -> Machine:
-    """Choose the device and make torch deterministic in this process.
+    """Choose the device, and make torch deterministic and quick in this process.
 
     Args:
         compute: Device, threads and precision.
@@ -67,6 +68,7 @@ def prepare(compute: Compute) -> Machine:
     # no result depends on memory that nothing has written; filling it costs a tenth of a step
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
+    keep_freed_memory()
     torch.set_num_threads(compute.threads)
     name = compute.device
     if name == "auto":

@@ -68,6 +68,28 @@ def test_gradients_reach_every_text(tiny_encoder: Path) -> None:
     assert {int(row) for row in gradient.abs().sum(1).nonzero()} == used
 
 
+@pytest.mark.parametrize("chunk_tokens", [1, 16, 10_000])
+def test_in_training_it_computes_what_it_does_otherwise_but_for_dropout(
+    tiny_encoder: Path, chunk_tokens: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder_module, "CHUNK_TOKENS", chunk_tokens)
+    encoder = SentenceEncoder(tiny_encoder, "mean", "all")
+    direction = torch.randn(len(TEXTS), encoder.width)
+    found = []
+    for train, p in ((True, 1e-9), (False, 0.0)):  # nothing is dropped, though it might be
+        for module in encoder.train(train).modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = p
+        encoder.zero_grad()
+        vectors = encoder(TOKENS)
+        (vectors * direction).sum().backward()
+        gradients = [parameter.grad for parameter in encoder.parameters()]
+        found.append((vectors, *(each.clone() for each in gradients if each is not None)))
+    assert len(found[0]) == len(found[1]) == 1 + len(list(encoder.parameters()))
+    for learning, other in zip(*found, strict=True):
+        torch.testing.assert_close(learning, other, atol=2e-6, rtol=1e-4)
+
+
 def test_folder_without_a_model(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no encoder that can be loaded"):
         SentenceEncoder(tmp_path, "mean", "all")
