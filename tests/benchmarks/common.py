@@ -130,6 +130,11 @@ def machine_name(device: str) -> str:
     return f"{model}, {torch.get_num_threads()} threads, torch {torch.__version__}"
 
 
+def computes_in_bfloat16() -> bool:
+    """Whether this processor has instructions for it; any can be asked to."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
 def write(name: str, content: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     """Results as JSON, and as a table for people, in ``docs/benchmarks``."""
     RESULTS.mkdir(parents=True, exist_ok=True)

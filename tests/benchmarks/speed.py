@@ -105,11 +105,10 @@ def same_loss(device: str) -> dict[str, Any]:
 
 def notebook_training(device: str, variant: str) -> dict[str, Any]:
     """Dialogues a second, the notebook's way."""
-    machine = _machine(device, "float32")
-    torch.use_deterministic_algorithms(False)
-    steps = STEPS[device][0]
-    training = _notebook(variant, steps + 1, machine.device)
-    seconds = common.median_seconds(training.step, steps, machine.device)
+    torch.set_num_threads(2)  # and nothing else that the stages set
+    steps, there = STEPS[device][0], torch.device(device)
+    training = _notebook(variant, steps + 1, there)
+    seconds = common.median_seconds(training.step, steps, there)
     return {"dialogues_a_second": 32 / seconds, "step_seconds": seconds} | _gpu_memory(device)
 
 
@@ -242,7 +241,7 @@ def main() -> None:
         "evaluation": scored,
     }
     rows = _compared("fine-tuning, {}, dialogues a second", theirs, ours, "dialogues_a_second")
-    if device == "cpu" and _computes_in_bfloat16():
+    if device == "cpu" and common.computes_in_bfloat16():
         quick = {v: common.in_own_process(our_training, device, v, "bfloat16") for v in FINE_TUNED}
         content["ours_in_bfloat16"] = quick
         what = "the same in bfloat16 here, {}"
@@ -268,11 +267,6 @@ def main() -> None:
 def _references(device: str) -> tuple[str, ...]:
     """The variants whose steps are timed the notebook's way; on a CPU, all heads' epochs too."""
     return TEXT_VARIANTS if device == "cpu" else FINE_TUNED
-
-
-def _computes_in_bfloat16() -> bool:
-    """Whether this processor has instructions for it; any can be asked to."""
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def _head_rows(
