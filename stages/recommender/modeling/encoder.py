@@ -138,11 +138,10 @@ class SentenceEncoder(nn.Module):
         if tokens.values.is_cuda:  # a GPU would rather have one large batch than little padding
             return self.encode(*self.padded(tokens))
         order = torch.argsort(tokens.lengths, stable=True)
-        table: nn.Embedding = self.transformer.get_input_embeddings()
         looked_up = None
-        if self.training and table.weight.requires_grad:
+        if self.training:
             # for all chunks at once: the gradient of a look-up is as large as the table
-            looked_up = table(tokens.values)  # (tokens, width)
+            looked_up = self.transformer.get_input_embeddings()(tokens.values)  # (tokens, width)
             tokens = Ragged(torch.arange(len(tokens.values)), tokens.lengths)
         vectors = [
             self.encode(*self.padded(tokens.take(rows)), looked_up)
