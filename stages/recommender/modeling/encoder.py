@@ -139,7 +139,7 @@ class SentenceEncoder(nn.Module):
             return self.encode(*self.padded(tokens))
         order = torch.argsort(tokens.lengths, stable=True)
         looked_up = None
-        if self.training:
+        if self.training and torch.is_grad_enabled():
             # for all chunks at once: the gradient of a look-up is as large as the table
             looked_up = self.transformer.get_input_embeddings()(tokens.values)  # (tokens, width)
             tokens = Ragged(torch.arange(len(tokens.values)), tokens.lengths)

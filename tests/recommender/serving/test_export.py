@@ -48,7 +48,6 @@ def test_a_card_says_of_each_model_what_holds_for_it(tmp_path: Path, tiny_encode
     artifacts.write_json(metrics / "mentions-cooccurrence.json", baseline)
     assert "a gate that adds up, for each of 13 movies, how well" in card("softmax-gate")
     assert "dialogues most like the request" in card("softmax-gate")
-    assert "its scores are the mean of 2 such gates'." in card("softmax-gate")
     assert "is scored by its text alone" in card("softmax-gate")
     assert "has an nDCG@10 of 0.2500 under `all`: compare before use." in card("softmax-gate")
 
