@@ -25,15 +25,16 @@ def draws(shape: torch.Size) -> Tensor:
     return torch.from_numpy(bits.view(np.int16)[:elements]).view(shape)
 
 
-def kept(drawn: Tensor, p: float) -> Tensor:
-    """1 where an element is kept, 0 where it is dropped: float32.
+def kept(drawn: Tensor, p: float, dtype: torch.dtype = torch.float32) -> Tensor:
+    """1 where an element is kept, 0 where it is dropped.
 
     Args:
         drawn: By :func:`draws`.
         p: The probability that it is dropped, from 0 to below 1, to 1 / 65,536.
+        dtype: Of the answer.
     """
     least = round(p * 2**16) - 2**15
-    return torch.ge(drawn, least, out=torch.empty(drawn.shape))
+    return torch.ge(drawn, least, out=torch.empty(drawn.shape, dtype=dtype))
 
 
 class Dropout(nn.Dropout):
@@ -41,9 +42,9 @@ class Dropout(nn.Dropout):
 
     def forward(self, values: Tensor) -> Tensor:
         """Drop elements in training: any shape → the same."""
-        if not self.training or self.p == 0 or values.is_cuda:
+        if not self.training or self.p == 0 or values.device.type != "cpu":
             return super().forward(values)
-        return (values * kept(draws(values.shape), self.p)).mul_(1 / (1 - self.p))
+        return (values * kept(draws(values.shape), self.p, values.dtype)).mul_(1 / (1 - self.p))
 
 
 class _Attention(torch.autograd.Function):
@@ -104,8 +105,9 @@ def attention(
     """
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-    asked = any(value is not None for value in options.values())
-    if dropout == 0 or query.is_cuda or attention_mask is None or scaling is None or asked:
+    asked = any(option is not None for option in options.values())
+    on_cpu = query.device.type == "cpu"
+    if dropout == 0 or not on_cpu or attention_mask is None or scaling is None or asked:
         result: tuple[Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout, scaling, **options
         )
@@ -117,7 +119,7 @@ def attention(
     with torch.autocast("cpu", enabled=False):
         parts = (each.float().flatten(0, 1) for each in (query, key, value))
         mixed: Tensor = _Attention.apply(*parts, bias, dropout, scaling)  # type: ignore[no-untyped-call]
-    return mixed.view(texts, heads, tokens, -1).transpose(1, 2), None
+    return mixed.to(query.dtype).view(texts, heads, tokens, -1).transpose(1, 2), None
 
 
 def quicken(transformer: nn.Module) -> None:

@@ -1,7 +1,7 @@
 """Memory that a training step frees stays with the process for the next step.
 
 glibc gives freed memory back to the system, which hands it out again page by page, each zeroed
-first: a tenth of the time of a step that fine-tunes an encoder.
+first: in a step that fine-tunes an encoder, time that shows.
 """
 
 import ctypes

@@ -66,6 +66,13 @@ def test_dropout_scales_what_it_keeps_and_its_gradient() -> None:
     assert (found == 0).float().mean().item() == pytest.approx(0.25, abs=0.02)
 
 
+def test_what_is_in_bfloat16_stays_so() -> None:
+    values = torch.ones(1000, dtype=torch.bfloat16)
+    found = Dropout(0.5)(values)
+    assert found.dtype is torch.bfloat16
+    assert set(found.tolist()) == {0.0, 2.0}
+
+
 def test_nothing_is_dropped_but_in_training() -> None:
     values = torch.rand(100)
     assert torch.equal(Dropout(0.5).eval()(values), values)
@@ -107,8 +114,8 @@ def test_attention_is_in_float32_where_the_rest_is_in_bfloat16() -> None:
         torch.manual_seed(2)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=inputs[0] is query):
             outputs.append(attention(nn.Module(), *inputs, MASK, 0.3, 0.7)[0])
-    assert outputs[0].dtype is torch.float32
-    assert torch.equal(*outputs)
+    assert outputs[0].dtype is torch.bfloat16
+    assert torch.equal(outputs[0], outputs[1].bfloat16())
 
 
 def test_an_encoder_of_the_library_is_quickened_in_all_its_layers(tiny_encoder: Path) -> None:
